@@ -1,0 +1,40 @@
+# make run       set up and run the default experiment into results/
+# make test      set up, then style, types and the fast tests
+# make test-all  the slow tests as well
+# make bench     the benchmarks
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/installed
+
+# One thread per library: our kernels do their own; VTK draws without a screen.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+export FIPY_SOLVERS ?= scipy
+export MPLBACKEND ?= Agg
+
+.PHONY: run test test-all bench clean
+
+run: $(SETUP)
+	$(BIN)/spatial run tripartite --out results --force
+
+test: $(SETUP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+test-all: $(SETUP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "slow or not slow"
+
+bench: $(SETUP)
+	$(BIN)/python -m tests.benchmarks
+
+$(SETUP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spatial needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv results

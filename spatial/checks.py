@@ -1,0 +1,40 @@
+"""What is wrong with an input, said in one sentence before any computing starts."""
+
+import math
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+
+class InputError(ValueError):
+    """The user's input cannot be used; the message says what, where and what would be right."""
+
+
+def parameters(owner: Any, may_be_negative: tuple[str, ...] = ()) -> None:
+    """Check every number of a dataclass of parameters: finite, and not negative.
+
+    Raises `InputError` naming the class, the parameter, its value and what would be right.
+    """
+    assert is_dataclass(owner)
+    for field in fields(owner):
+        value = getattr(owner, field.name)
+        if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.ndarray)):
+            continue
+        number(f"{type(owner).__name__}: {field.name}", value, field.name in may_be_negative)
+
+
+def number(name: str, value: Any, may_be_negative: bool = False) -> None:
+    """Check that `value`, a number or an array of numbers, is finite and, by default, not negative."""
+    wanted = "a finite number" if may_be_negative else "a finite number >= 0"
+    values = np.asarray(value, dtype=float)
+    wrong = ~np.isfinite(values) | ((values < 0) & (not may_be_negative))
+    if wrong.any():
+        shown = f"{values[wrong].flat[0]:g}" if values.ndim else f"{float(values):g}"
+        raise InputError(f"{name} is {shown}; it must be {wanted}")
+
+
+def positive(name: str, value: float) -> None:
+    """Check that `value` is finite and above zero."""
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(f"{name} is {value:g}; it must be a finite number > 0")

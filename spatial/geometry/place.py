@@ -1,0 +1,138 @@
+"""Where things are: places made of elements, and the mesh that holds them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial.checks import InputError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_MEASURE_UNIT = {3: "um^3", 2: "um^2", 0: "1"}
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A volume, a membrane or a set of points, cut into n elements.
+
+    A concentration lives on the elements of one place. Volumes have elements of some um^3 joined
+    by links through which species diffuse; membranes have elements of some um^2; points (synapses,
+    release sites, well-mixed pools given a volume) have whatever measure their maker gives them.
+    """
+
+    name: str
+    dimension: int  # 3 volume, 2 membrane, 0 points
+    measure: Floats  # (n,) um^3, um^2 or 1
+    centres: Floats  # (n, 3) um
+    links: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # (m, 2) elements
+    transmissibility: Floats = field(default_factory=lambda: np.zeros(0))
+    """(m,) um; the flux through a link is D * transmissibility * difference of concentration."""
+    touches: Mapping[str, Ints] = field(default_factory=dict)
+    """For each place this one touches, the (n,) element there that each element here touches."""
+    cells: Ints = field(default_factory=lambda: np.zeros((0, 4), np.int64))
+    """(k, 4) tetrahedra, (k, 3) triangles or (k, 8) bricks over the elements: to draw and to locate."""
+
+    def __post_init__(self) -> None:
+        n = len(self.measure)
+        if self.dimension not in _MEASURE_UNIT:
+            raise InputError(f"place {self.name!r} has dimension {self.dimension}; it must be 3, 2 or 0")
+        if n == 0:
+            raise InputError(f"place {self.name!r} has no element")
+        if not (np.isfinite(self.measure).all() and (self.measure > 0).all()):
+            raise InputError(f"place {self.name!r} has an element whose measure is not a positive number")
+        if self.centres.shape != (n, 3):
+            raise InputError(f"place {self.name!r} has centres of shape {self.centres.shape}, not {(n, 3)}")
+        if self.links.shape != (len(self.transmissibility), 2):
+            raise InputError(f"place {self.name!r} has {len(self.links)} links but "
+                             f"{len(self.transmissibility)} transmissibilities")
+        for what, index in {"a link": self.links, "a cell": self.cells}.items():
+            if index.size and (index.min() < 0 or index.max() >= n):
+                raise InputError(f"place {self.name!r} has {what} to an element outside 0..{n - 1}")
+        if not np.isfinite(self.transmissibility).all():
+            raise InputError(f"place {self.name!r} has a transmissibility that is not a finite number")
+        for other, index in self.touches.items():
+            if index.shape != (n,):
+                raise InputError(f"place {self.name!r} touches {other!r} with {len(index)} entries, not {n}")
+        object.__setattr__(self, "touches", MappingProxyType(dict(self.touches)))
+        for array in (self.measure, self.centres, self.links, self.transmissibility, self.cells):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.measure)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {len(self)} elements, {self.total:.4g} {self.unit}>"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the measure: "um^3", "um^2" or "1"."""
+        return _MEASURE_UNIT[self.dimension]
+
+    @property
+    def total(self) -> float:
+        """Sum of the measure: the volume [um^3], area [um^2] or number."""
+        return float(self.measure.sum())
+
+    def nearest(self, positions: Floats) -> Ints:
+        """(k,) element whose centre is nearest to each of the (k, 3) positions [um]."""
+        from scipy.spatial import cKDTree
+
+        return np.asarray(cKDTree(self.centres).query(np.atleast_2d(positions))[1], np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh(Mapping[str, Place]):
+    """The places of one geometry, by name. Frozen: adding a place makes a new mesh."""
+
+    places: Mapping[str, Place]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", MappingProxyType(dict(self.places)))
+        for place in self.places.values():
+            for other, index in place.touches.items():
+                top = len(self[other]) - 1
+                if index.min() < 0 or index.max() > top:
+                    raise InputError(f"place {place.name!r} touches an element of {other!r} outside 0..{top}")
+
+    @classmethod
+    def of(cls, *places: Place) -> "Mesh":
+        """A mesh of these places."""
+        return cls({place.name: place for place in places})
+
+    def __getitem__(self, name: str) -> Place:
+        if name not in self.places:
+            raise InputError(f"no place {name!r} in this mesh; it has {sorted(self.places)}")
+        return self.places[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def with_places(self, *places: Place) -> "Mesh":
+        """This mesh with these places added, or put in the stead of those of the same name."""
+        return Mesh({**self.places, **{place.name: place for place in places}})
+
+    def with_points(self, name: str, positions: Sequence[Sequence[float]] | Floats,
+                    touching: Sequence[str], measure: float = 1.0) -> "Mesh":
+        """This mesh with a place of points [um], each touching the nearest element of other places.
+
+        Raises `InputError` for a position that lies outside the first of the places touched.
+        """
+        from spatial.geometry.locate import check_inside
+
+        centres = np.array(np.atleast_2d(np.asarray(positions, float)))
+        check_inside(self[touching[0]], centres, what=name)
+        touches = {other: self[other].nearest(centres) for other in touching}
+        return self.with_places(
+            Place(name, 0, np.full(len(centres), measure), centres, touches=touches))
+
+    def touching(self, name: str, other: str, index: Ints) -> "Mesh":
+        """This mesh with each element of place `name` also touching element `index` of `other`."""
+        place = self[name]
+        return self.with_places(replace(place, touches={**place.touches, other: index}))

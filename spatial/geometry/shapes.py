@@ -1,0 +1,143 @@
+"""Simple shapes, and the one way in which every shape of this package is meshed: gmsh's HXT."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from spatial import checks
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Ints
+from spatial.geometry.surfaces import PLASMA_MEMBRANE
+from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, cell_volumes, interfaces
+
+CYTOSOL = Region("cytosol")
+
+Size = Callable[[int, int, float, float, float, float], float]
+"""Edge length [um] wanted on entity (dimension, tag) at x, y, z, given the length gmsh has in mind."""
+
+_OPTIONS = {
+    "General.Terminal": 0,
+    "General.NumThreads": 1,  # HXT gives the same mesh every time on one thread only
+    "Mesh.Algorithm": 1,  # MeshAdapt, which leaves no slivers at the poles of spheres
+    "Mesh.Algorithm3D": 10,  # HXT
+    "Mesh.MeshSizeFromPoints": 0,
+    "Mesh.MeshSizeFromCurvature": 6,  # edges around a circle at least, however coarse the rest
+    "Mesh.MeshSizeExtendFromBoundary": 0,
+    "Mesh.Optimize": 1,
+}
+
+
+@contextmanager
+def gmsh_session(name: str) -> Iterator[Any]:
+    """The gmsh module with a new empty model in it, silent; closed again whatever happens."""
+    import gmsh
+
+    mine = not gmsh.isInitialized()
+    if mine:
+        gmsh.initialize(readConfigFiles=False, interruptible=False)
+    try:
+        for option, value in _OPTIONS.items():
+            gmsh.option.setNumber(option, value)
+        gmsh.model.add(name)
+        yield gmsh
+    finally:
+        gmsh.model.mesh.removeSizeCallback()
+        if mine:
+            gmsh.finalize()
+        else:
+            gmsh.model.remove()
+
+
+def mesh_volumes(gmsh: Any, size: Size, region_of: Mapping[int, int]) -> tuple[Floats, Ints, Ints]:
+    """Mesh the current model: points (n, 3), cells (m, 4) positively oriented, region (m,) of each.
+
+    `region_of` gives the region of every volume by its tag. Points that no cell uses are dropped.
+    Raises `InputError` when gmsh finds no mesh, as happens with edges much longer than the shape is thin.
+    """
+    gmsh.model.mesh.setSizeCallback(size)
+    try:
+        gmsh.model.mesh.generate(3)
+    except Exception as error:  # gmsh raises nothing more specific
+        raise InputError(f"gmsh could not mesh the {gmsh.model.getCurrent()}: {error}; ask for shorter "
+                         "edges, or leave wider gaps in the shape") from error
+    tags, coordinates, _ = gmsh.model.mesh.getNodes()
+    number = np.full(int(tags.max()) + 1, -1)
+    number[tags] = np.arange(len(tags))
+    parts, regions = [], []
+    for volume, region in sorted(region_of.items()):
+        _, nodes = gmsh.model.mesh.getElementsByType(4, volume)
+        parts.append(number[nodes].reshape(-1, 4))
+        regions.append(np.full(len(parts[-1]), region))
+    points, cells = used_points(coordinates.reshape(-1, 3), np.concatenate(parts))
+    return points, positively_oriented(points, cells), np.concatenate(regions).astype(np.int64)
+
+
+def used_points(points: Floats, cells: Ints) -> tuple[Floats, Ints]:
+    """The points that cells use, and the cells renumbered over them."""
+    used, renumbered = np.unique(cells, return_inverse=True)
+    return points[used], renumbered.reshape(cells.shape).astype(np.int64)
+
+
+def positively_oriented(points: Floats, cells: Ints) -> Ints:
+    """The cells with two corners exchanged wherever their signed volume is negative."""
+    flipped = cell_volumes(points, cells) < 0
+    return np.where(flipped[:, None], cells[:, [0, 2, 1, 3]], cells)
+
+
+def ball(radius: float, size: float, region: Region = CYTOSOL) -> Tetrahedra:
+    """A ball around the origin, of edges about `size` long [um]; membrane "plasma membrane"."""
+    _check(radius=radius, size=size)
+    with gmsh_session("ball") as gmsh:
+        gmsh.model.occ.addSphere(0, 0, 0, radius)
+        points, cells = _mesh_alone(gmsh, size)
+    return _enclosed(points, cells, region)
+
+
+def box(lengths: tuple[float, float, float], size: float, region: Region = CYTOSOL) -> Tetrahedra:
+    """A box from the origin to `lengths`, of edges about `size` long [um]; one "plasma membrane"."""
+    _check(size=size, **{f"length along {axis}": each for axis, each in zip("xyz", lengths, strict=True)})
+    with gmsh_session("box") as gmsh:
+        gmsh.model.occ.addBox(0, 0, 0, *lengths)
+        points, cells = _mesh_alone(gmsh, size)
+    return _enclosed(points, cells, region)
+
+
+def cylinder(radius: float, length: float, size: float, region: Region = CYTOSOL) -> Tetrahedra:
+    """A cylinder along x from 0 to `length`, of edges about `size` long [um].
+
+    Its membranes are "plasma membrane", the side wall, and the flat "left end" and "right end".
+    """
+    _check(radius=radius, length=length, size=size)
+    with gmsh_session("cylinder") as gmsh:
+        gmsh.model.occ.addCylinder(0, 0, 0, length, 0, 0, radius)
+        points, cells = _mesh_alone(gmsh, size)
+    whole = _enclosed(points, cells, region)
+    surface = whole.membranes[PLASMA_MEMBRANE]
+    x = points[surface][:, :, 0]
+    left = (np.abs(x) < 1e-9 * length).all(axis=1)
+    right = (np.abs(x - length) < 1e-9 * length).all(axis=1)
+    membranes = {PLASMA_MEMBRANE: surface[~left & ~right],
+                 "left end": surface[left], "right end": surface[right]}
+    return Tetrahedra(points, cells, whole.region, whole.regions, membranes)
+
+
+def _check(**lengths: float) -> None:
+    for name, value in lengths.items():
+        checks.positive(f"{name} [um]", value)
+
+
+def _mesh_alone(gmsh: Any, size: float) -> tuple[Floats, Ints]:
+    """Points and cells of the only volume of the current model."""
+    gmsh.model.occ.synchronize()
+    (_, volume), = gmsh.model.getEntities(3)
+    points, cells, _ = mesh_volumes(gmsh, lambda *_: size, {volume: 0})
+    return points, cells
+
+
+def _enclosed(points: Floats, cells: Ints, region: Region) -> Tetrahedra:
+    """One region whose whole surface is its plasma membrane."""
+    label = np.zeros(len(cells), np.int64)
+    surface = interfaces(cells, label, [region.place])[region.place, OUTSIDE]
+    return Tetrahedra(points, cells, label, (region,), {PLASMA_MEMBRANE: surface})

@@ -1,0 +1,144 @@
+"""How long a step may be: the error of each species against its own scale, and no negative value."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatial.checks import InputError, positive
+from spatial.geometry.place import Floats
+from spatial.integrate.positivity import repair
+from spatial.integrate.w_method import factorise, step
+from spatial.model import Species
+from spatial.system import System
+
+_SAFETY, _SHRINK, _GROW = 0.9, 0.2, 4.0
+_MOST_TRIES = 40
+_DUST = 1e-14  # of its typical size: a concentration so small is zero
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a step must meet.
+
+    The error of a species is its L2 norm over the place, relative to that of the species itself
+    plus `floor` times its typical size.
+    """
+
+    relative: float = 3e-3
+    floor: float = 0.1
+    longest: float = np.inf  # s
+    shortest: float = 1e-12  # s
+
+    def __post_init__(self) -> None:
+        for name in ("relative", "floor", "longest", "shortest"):
+            value = getattr(self, name)
+            if not (name == "longest" and value == np.inf):
+                positive(f"tolerance: {name}", value)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was accepted."""
+
+    u: Floats
+    t: float
+    dt: float
+    suggested: float  # length of the next one [s]
+    rejected: int
+
+
+def tolerated(system: System, u: Floats, tolerance: Tolerance) -> dict[Species, float]:
+    """The L2 error, averaged over its place, that a step may make in each species."""
+    state, found = system.state(u), {}
+    for species in system.model:
+        size = np.sqrt(species.place.measure @ state[species] ** 2 / species.place.total)
+        found[species] = float(tolerance.relative * (size + tolerance.floor * species.typical))
+    return found
+
+
+def errors(system: System, error: Floats, allowed: dict[Species, float]) -> dict[Species, float]:
+    """The L2 error of each species over what is allowed: all below 1 for a good step."""
+    wrong = system.state(error)
+    return {species: float(np.sqrt(species.place.measure @ wrong[species] ** 2 / species.place.total) / most)
+            for species, most in allowed.items()}
+
+
+def first_step(system: System, u: Floats, t: float, tolerance: Tolerance) -> float:
+    """A cautious length [s] for a step from a state that something has just changed."""
+    allowed = tolerated(system, u, tolerance)
+    speed = max(errors(system, system.rate(u, t), allowed).values(), default=0.0)
+    return min(tolerance.longest, max(10 * tolerance.shortest, 1.0 / speed if speed > 0 else np.inf))
+
+
+def advance(system: System, u: Floats, t: float, dt: float, stop: float, tolerance: Tolerance) -> Step:
+    """One accepted step from `u` at `t`, of about `dt` and not beyond `stop` [s], where it lands exactly.
+
+    Raises `InputError` naming the species and the place when no step is short enough.
+    """
+    f, linearisation, allowed = system.rate(u, t), system.linearise(u, t), tolerated(system, u, tolerance)
+    proposed = min(dt, tolerance.longest)
+    for rejected in range(_MOST_TRIES):
+        dt = _fit(proposed, stop - t)
+        stages = factorise(system, linearisation, dt, allowed)
+        after, error = step(stages, u, f, t)
+        worst, size = _worst(errors(system, error, allowed))
+        negative = None if size > 1.0 else _mend(system, after, allowed)
+        factor = float(np.clip(_SAFETY / np.sqrt(max(size, 1e-12)), _SHRINK, _GROW))
+        if size <= 1.0 and negative is None:
+            landed = stop if dt >= stop - t else t + dt
+            return Step(after, landed, dt, max(dt * factor, min(proposed, 1e3 * dt)), rejected)
+        proposed = dt * (0.5 if negative else factor)
+        if proposed < tolerance.shortest:
+            break
+    _give_up(negative or worst, negative is not None, after, system, t, dt)
+    raise AssertionError("unreachable")
+
+
+def _fit(dt: float, left: float) -> float:
+    """A step that reaches what is left in one or in two even steps, rather than leave a sliver."""
+    if dt >= left:
+        return left
+    return left / 2 if dt > left / 2 else dt
+
+
+def _worst(found: dict[Species, float]) -> tuple[Species | None, float]:
+    if not found:
+        return None, 0.0
+    species = max(found, key=lambda one: found[one] if np.isfinite(found[one]) else np.inf)
+    size = found[species]
+    return species, size if np.isfinite(size) else np.inf
+
+
+def _mend(system: System, u: Floats, allowed: dict[Species, float]) -> Species | None:
+    """Make every concentration in `u` non-negative in place; the first species that cannot be, or None.
+
+    What diffuses may undershoot because of the mesh, whatever the step. What stays where it is
+    undershoots because the step is too long, unless by less than the tolerance.
+    """
+    state, below = system.state(u), np.minimum(u, 0.0)
+    if not below.any():
+        return None
+    undershoot = errors(system, below, allowed)
+    for species in system.model:
+        if species.signed or undershoot[species] == 0.0:
+            continue
+        c = state[species]
+        c[np.abs(c) < _DUST * species.typical] = 0.0
+        K = system.stiffness[species.place.name]
+        spreads = species.D > 0 and K.nnz > 0
+        if not spreads and undershoot[species] > 1.0:
+            return species
+        if not repair(c, species.place.measure, K if spreads else None):
+            return species
+    return None
+
+
+def _give_up(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> None:
+    if species is None:
+        raise InputError(f"no step is short enough at t = {t:g} s")
+    values = system.state(u)[species]
+    element = int(np.argmin(values) if negative else np.argmax(np.abs(values)))
+    x, y, z = species.place.centres[element]
+    what = "goes below zero" if negative else "changes too fast"
+    raise InputError(f"{species.name!r} {what} near ({x:.3g}, {y:.3g}, {z:.3g}) um in {species.place.name!r} at "
+                     f"t = {t:g} s, even with a step of {dt:.1g} s; check the rates of the mechanisms that change it")

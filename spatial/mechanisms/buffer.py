@@ -1,0 +1,38 @@
+"""Ca2+ buffers: proteins and indicators that bind Ca2+."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import s, uM
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """One Ca2+ to one buffer: free + Ca2+ <-> bound. Mobile if its species diffuse (biophysics A1)."""
+
+    where: Place
+    calcium: Species
+    free: Species
+    bound: Species
+    kon: float = 1000 / (uM * s)  # endogenous; ASTRO cadifus.mod
+    K: float = 10 * uM  # dissociation constant; ASTRO cadifus.mod
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Binding [uM/s]."""
+        binding = self.kon * (c[self.calcium] * c[self.free] - self.K * c[self.bound])
+        return {self.calcium: -binding, self.free: -binding, self.bound: binding}
+
+
+def bound_at(calcium: float, total: float, K: float) -> float:
+    """Bound buffer in equilibrium with Ca2+ [uM], of `total` with dissociation constant `K` [uM]."""
+    return total * calcium / (calcium + K)
+
+
+def capacity(calcium: float, total: float, K: float) -> float:
+    """Buffering capacity kappa, the change of bound per change of free Ca2+ (Neher & Augustine 1992)."""
+    return total * K / (calcium + K) ** 2

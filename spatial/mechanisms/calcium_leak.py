@@ -1,0 +1,43 @@
+"""Leaks of Ca2+ into the cytosol: from the ER, and through the plasma membrane."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import s, uM, um
+
+
+@dataclass(frozen=True, eq=False)
+class ERLeak:
+    """Passive leak through the ER membrane, P (c_ER - c) (biophysics A2a)."""
+
+    where: Place
+    calcium: Species  # cytosol
+    store: Species  # ER
+    permeability: float = 0.11 / s * 0.185 * 0.5 * um  # Om_L rho V_cyt/S_ER; De Pitta AM
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Ca2+ from the store into the cytosol [uM um/s]."""
+        flux = self.permeability * (c[self.store] - c[self.calcium])
+        return {self.calcium: flux, self.store: -flux}
+
+
+@dataclass(frozen=True, eq=False)
+class PlasmaLeak:
+    """Constant Ca2+ entry through the plasma membrane: extracellular Ca2+ (mM) hardly changes."""
+
+    where: Place
+    calcium: Species  # cytosol
+    outside: Species  # ledger of what came from outside
+    influx: float = 0.05 * uM / s * 0.2 * 0.05 * um  # v_in delta V_cyt/S_PM; Handy 2017, S_PM/V 20 /um
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Ca2+ into the cytosol [uM um/s]."""
+        return {self.calcium: self.influx, self.outside: -self.influx}

@@ -1,0 +1,39 @@
+"""First-order fates of a molecule: cleared, converted, or gone through an open boundary."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """`source` becomes `product` at `rate` [1/s]; with a ledger as product, it is cleared (biophysics A8).
+
+    On a volume the rate is per volume. On the boundary of an open domain it is a permeability [um/s].
+    """
+
+    where: Place
+    source: Species
+    product: Species
+    rate: float
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Amount converted per measure of where it happens, and per second."""
+        converted = self.rate * c[self.source]
+        return {self.source: -converted, self.product: converted}
+
+
+def open_permeability(D: float, radius: float, volume_fraction: float = 1.0, tortuosity: float = 1.0,
+                      loss: float = 0.0) -> float:
+    """Permeability [um/s] of a sphere's boundary beyond which the medium goes on for ever.
+
+    Outside `radius` [um] a steady field with first-order `loss` [1/s] falls as exp(-r/L)/r, with
+    L = sqrt(D*/loss) and D* = D/lambda^2, so its flux is alpha D* (1/radius + 1/L) c.
+    """
+    apparent = D / tortuosity**2
+    return volume_fraction * apparent * (1 / radius + (loss / apparent) ** 0.5)

@@ -1,0 +1,36 @@
+"""Glutamate transporters (GLT-1, GLAST) on the astrocyte's membrane."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import molecule, s, uM, um2
+
+DENSITY = 10_800 * molecule / um2  # GLT-1 8500 + GLAST 2300; Lehre & Danbolt 1998, biophysics A9
+
+
+@dataclass(frozen=True, eq=False)
+class Transporter:
+    """Three states, T + G <-> TG -> T' + G inside, T' -> T; preset FAST of biophysics A9."""
+
+    where: Place  # plasma membrane
+    glutamate: Species  # ECS
+    free: Species  # T on the membrane [uM um]
+    bound: Species  # TG on the membrane [uM um]
+    inward: Species  # T' on the membrane [uM um]
+    taken: Species  # ledger of glutamate inside
+    kon: float = 10 / (uM * s)  # M
+    koff: float = 200 / s  # M, with kt gives capture efficiency 0.65; Bergles 2002
+    kt: float = 370 / s  # M
+    kr: float = 14.3 / s  # cycle time 70 ms; Wadiche 1995
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Binding, translocation and return [uM um/s]."""
+        binding = self.kon * c[self.glutamate] * c[self.free] - self.koff * c[self.bound]
+        transport, back = self.kt * c[self.bound], self.kr * c[self.inward]
+        return {self.glutamate: -binding, self.free: back - binding, self.bound: binding - transport,
+                self.inward: transport - back, self.taken: transport}

@@ -1,0 +1,30 @@
+"""Enzymes that remove IP3."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import s, uM
+
+
+@dataclass(frozen=True, eq=False)
+class IP3Degradation:
+    """IP3 3-kinase, activated by Ca2+, and 5-phosphatase (G-ChI; Stimberg 2018, biophysics A3)."""
+
+    where: Place  # cytosol
+    ip3: Species
+    calcium: Species
+    V_3K: float = 4.5 * uM / s  # O_3K; Stimberg 2018
+    K_D: float = 0.7 * uM  # 3-kinase half-activation by Ca2+; Stimberg 2018
+    K_3K: float = 1.0 * uM  # 3-kinase half-saturation by IP3; Stimberg 2018
+    k_5P: float = 0.05 / s  # Om_5P; Stimberg 2018
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """IP3 lost [uM/s]."""
+        ip3, activation = c[self.ip3], c[self.calcium] ** 4
+        kinase = self.V_3K * activation / (activation + self.K_D**4) * ip3 / (ip3 + self.K_3K)
+        return {self.ip3: -kinase - self.k_5P * ip3}

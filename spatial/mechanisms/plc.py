@@ -1,0 +1,45 @@
+"""Phospholipase C: what makes IP3."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import s, uM, um
+
+
+@dataclass(frozen=True, eq=False)
+class PLCBeta:
+    """IP3 made at the plasma membrane by active receptors (G-ChI; Stimberg 2018, biophysics A3)."""
+
+    where: Place  # plasma membrane
+    ip3: Species  # cytosol
+    active: Species  # on the membrane, active fraction of the receptors
+    V: float = 3.2 * uM / s * 0.05 * um  # O_b V_cyt/S_PM; Stimberg 2018 Fig. 4, process of radius 0.1 um
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """IP3 into the cytosol [uM um/s]."""
+        return {self.ip3: self.V * c[self.active]}
+
+
+@dataclass(frozen=True, eq=False)
+class PLCDelta:
+    """IP3 made in the cytosol, driven by Ca2+ and inhibited by IP3 (G-ChI; Stimberg 2018, biophysics A3)."""
+
+    where: Place  # cytosol
+    ip3: Species
+    calcium: Species
+    V: float = 0.6 * uM / s  # O_d; Stimberg 2018
+    kappa: float = 1.5 * uM  # inhibition by IP3; Stimberg 2018
+    K: float = 0.1 * uM  # half-activation by Ca2+; Stimberg 2018
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """IP3 made [uM/s]."""
+        activation = c[self.calcium] ** 2 / (c[self.calcium] ** 2 + self.K**2)
+        return {self.ip3: self.V / (1 + c[self.ip3] / self.kappa) * activation}

@@ -1,0 +1,29 @@
+"""SERCA: the pump that fills the ER with Ca2+."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import s, uM, um
+
+
+@dataclass(frozen=True, eq=False)
+class SERCA:
+    """Hill pump on the ER membrane, V c^n/(c^n + K^n) (biophysics A2a)."""
+
+    where: Place
+    calcium: Species  # cytosol
+    store: Species  # ER
+    V: float = 0.9 * uM / s * 0.5 * um  # O_P V_cyt/S_ER; De Pitta AM, S_ER/V_cyt 2 /um of PAP-ER
+    K: float = 0.1 * uM  # half-activation; De Pitta AM (FM, Stimberg 2018: 0.05)
+    n: float = 2.0  # Hill coefficient; De Pitta 2009 (Handy 2017: 1.75)
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Ca2+ from the cytosol into the store [uM um/s]."""
+        bound = c[self.calcium] ** self.n
+        flux = self.V * bound / (bound + self.K ** self.n)
+        return {self.calcium: -flux, self.store: flux}

@@ -1,0 +1,117 @@
+"""What is simulated: species, the mechanisms that change them, and the model that lists both."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from spatial.checks import InputError, number
+from spatial.geometry.place import Floats, Place
+
+
+@dataclass(frozen=True, eq=False)
+class Species:
+    """Something that has a concentration on a place: a molecule, a gating variable, a weight.
+
+    A species is its own key: `c[calcium]` is the concentration of `calcium`.
+    """
+
+    name: str
+    place: Place
+    initial: float | Floats = 0.0  # uM (1/um^2 on membranes, as its mechanisms say on points)
+    D: float = 0.0  # um^2/s; 0 stays where it is
+    scale: float | None = None
+    """The size [same unit] that errors are compared with; by default the largest initial value, or 1."""
+    unit: str = "uM"
+    signed: bool = False  # may be negative: a trace, a ledger, a potential
+
+    def __post_init__(self) -> None:
+        number(f"species {self.name!r}: initial value", self.initial, may_be_negative=self.signed)
+        number(f"species {self.name!r}: D", self.D)
+        shape = np.shape(self.initial)
+        if shape not in ((), (len(self.place),)):
+            raise InputError(f"species {self.name!r} has an initial value of shape {shape}; "
+                             f"{self.place.name!r} has {len(self.place)} elements")
+
+    def __repr__(self) -> str:
+        return f"<{self.name} in {self.place.name}>"
+
+    @property
+    def typical(self) -> float:
+        """The size that errors are compared with: the scale, else the largest initial value, else 1."""
+        return self.scale or float(np.abs(self.initial).max()) or 1.0
+
+
+class Concentrations(Protocol):
+    """Concentrations where a mechanism acts: `c[species]` is (n,) over the elements of its place."""
+
+    def __getitem__(self, species: Species) -> Floats: ...
+
+
+Gains = Mapping[Species, Any]
+"""Gain of each species: an array (n,) or a number, per measure of the place the mechanism acts in."""
+
+
+class Mechanism(Protocol):
+    """How fast something changes. Pure: it reads concentrations and returns gains."""
+
+    @property
+    def where(self) -> Place:
+        """The place it acts in: the species it names live there or on places that `where` touches."""
+        ...
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Gain of each species per measure of `where` and per second [uM um/s on a membrane]."""
+        ...
+
+
+@runtime_checkable
+class Jumps(Protocol):
+    """A mechanism that also acts at known instants, such as spikes."""
+
+    @property
+    def instants(self) -> Floats:
+        """(k,) times [s] at which `jump` is called; the integrator lands on each exactly."""
+        ...
+
+    def jump(self, c: Concentrations, t: float) -> Gains:
+        """Gain of each species per measure of `where` at the instant `t`."""
+        ...
+
+
+@runtime_checkable
+class Leaps(Protocol):
+    """A mechanism that also acts at random: it draws what happened during a step just taken."""
+
+    def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
+        """Gain of each species per measure of `where` over the step of length `dt` that ends at `t`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The whole problem: nothing in it changes during a run."""
+
+    species: tuple[Species, ...]
+    mechanisms: tuple[Mechanism, ...] = ()
+
+    def __init__(self, species: Iterable[Species], mechanisms: Iterable[Mechanism] = ()) -> None:
+        object.__setattr__(self, "species", tuple(species))
+        object.__setattr__(self, "mechanisms", tuple(mechanisms))
+        seen: set[str] = set()
+        for one in self.species:
+            if one.name in seen:
+                raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
+            seen.add(one.name)
+
+    def __iter__(self) -> Iterator[Species]:
+        return iter(self.species)
+
+    def with_mechanisms(self, *mechanisms: Mechanism) -> "Model":
+        """This model with more mechanisms."""
+        return Model(self.species, (*self.mechanisms, *mechanisms))
+
+    def without(self, *kinds: type) -> "Model":
+        """This model without the mechanisms of these classes: a control experiment."""
+        return Model(self.species, [m for m in self.mechanisms if not isinstance(m, kinds)])

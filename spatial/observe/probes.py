@@ -1,0 +1,53 @@
+"""What to watch during a run: named numbers read from the concentrations."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatial.geometry.place import Floats
+from spatial.model import Concentrations, Species
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A name, a unit, and what to read: one number or (k,) numbers from the whole concentrations."""
+
+    name: str
+    unit: str
+    read: Callable[[Concentrations], Floats | float]
+
+
+def mean(species: Species) -> Probe:
+    """The mean of a species over its place, weighted by measure."""
+    weight = species.place.measure / species.place.total
+    return Probe(f"mean {species.name}", species.unit, lambda c: float(weight @ c[species]))
+
+
+def peak(species: Species) -> Probe:
+    """The largest value of a species over its place."""
+    return Probe(f"peak {species.name}", species.unit, lambda c: float(c[species].max()))
+
+
+def total(species: Species) -> Probe:
+    """The amount of a species: concentration times measure, summed."""
+    place = species.place
+    unit = species.unit if place.dimension == 0 else f"{species.unit} {place.unit}"
+    return Probe(f"total {species.name}", unit, lambda c: float(place.measure @ c[species]))
+
+
+def each(species: Species) -> Probe:
+    """The value at every element of the species' place: for synapses and other sets of points."""
+    return Probe(species.name, species.unit, lambda c: np.array(c[species]))
+
+
+def at(species: Species, positions: Floats | Sequence[Sequence[float]]) -> Probe:
+    """The value at the elements nearest to (k, 3) positions [um]."""
+    elements = species.place.nearest(np.asarray(positions, float))
+    return Probe(f"{species.name} at points", species.unit, lambda c: c[species][elements])
+
+
+def over(species: Species, points: Species) -> Probe:
+    """The value of a field at every element of the points place that `points` lives on."""
+    elements = points.place.touches[species.place.name]
+    return Probe(f"{species.name} at {points.place.name}", species.unit, lambda c: c[species][elements])

@@ -1,0 +1,37 @@
+"""What a run leaves: times, a series per probe, and where it all came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from spatial.checks import InputError
+from spatial.geometry.place import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One probe's values over the recording's times."""
+
+    unit: str
+    values: Floats  # (times, k)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Times, a series per probe, and the run's provenance. Returned by `simulate`, kept by no model."""
+
+    times: Floats  # (n,) s
+    series: Mapping[str, Series]
+    provenance: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "series", MappingProxyType(dict(self.series)))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def __getitem__(self, name: str) -> Floats:
+        """(times,) values of a probe that reads one number, (times, k) of one that reads more."""
+        if name not in self.series:
+            raise InputError(f"no series {name!r} in this recording; it has {sorted(self.series)}")
+        values = self.series[name].values
+        return values[:, 0] if values.shape[1] == 1 else values

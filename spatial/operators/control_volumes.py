@@ -1,0 +1,117 @@
+"""From tetrahedra to places: control volumes around vertices, and lumped membranes.
+
+The control volume of a vertex is its median dual; the transmissibility of an edge is minus the
+entry of the linear stiffness matrix (the box method: Bank & Rose 1987). This is exact for linear
+fields on any tetrahedra. Where regions meet in a membrane each side has its own vertices, so a
+membrane is sealed unless a mechanism acts on it.
+"""
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.geometry.tetrahedra import Tetrahedra, triangle_areas
+
+_EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+
+
+def discretise(shape: Tetrahedra) -> Mesh:
+    """The places of a tetrahedral mesh: a volume per place name, and its named membranes.
+
+    Regions of one place share their vertices; a homogenised region counts with its volume
+    fraction alpha in the measure, and alpha / lambda^2 in the transmissibility. A region with the name
+    of a part is also a place of its own, without links, that touches the whole.
+    """
+    local: dict[str, Ints] = {}
+    places = []
+    for name in shape.place_names:
+        chosen = shape.cells_of(name)
+        vertices, cells = np.unique(shape.cells[chosen], return_inverse=True)
+        local[name] = np.full(len(shape.points), -1, np.int64)
+        local[name][vertices] = np.arange(len(vertices))
+        regions = [shape.regions[k] for k in shape.region[chosen]]
+        alpha = np.array([region.volume_fraction for region in regions])
+        slowing = np.array([region.tortuosity ** 2 for region in regions])
+        places.append(volume_place(name, shape.points[vertices], cells.reshape(-1, 4), alpha, alpha / slowing))
+    membranes = [_membrane(name, shape, triangles, local) for name, triangles in shape.membranes.items()]
+    parts = [_part(region.part, shape, k, local) for k, region in enumerate(shape.regions) if region.part]
+    return Mesh.of(*places, *membranes, *parts)
+
+
+def volume_place(name: str, points: Floats, cells: Ints,
+                 filled: Floats | float = 1.0, conducting: Floats | float = 1.0) -> Place:
+    """A volume whose elements are the median duals of the vertices of (m, 4) cells.
+
+    `filled` and `conducting` are the parts of each cell that hold and that conduct (alpha, alpha/lambda^2).
+    """
+    gradients, volume = _gradients(points, cells)
+    if (volume <= 0).any():
+        raise InputError(f"{name!r} has {(volume <= 0).sum()} inverted or flat tetrahedra; repair the mesh first")
+    measure = np.bincount(cells.ravel(), np.repeat(volume * filled / 4, 4), len(points))
+    first, second = cells[:, _EDGES[:, 0]], cells[:, _EDGES[:, 1]]
+    coupling = -np.einsum("mek,mek->me", gradients[:, _EDGES[:, 0]], gradients[:, _EDGES[:, 1]])
+    coupling *= (volume * conducting)[:, None]
+    pairs = np.sort(np.stack([first.ravel(), second.ravel()], axis=1), axis=1)
+    edges = coo_matrix((coupling.ravel(), pairs.T), shape=(len(points),) * 2).tocsr().tocoo()
+    links = np.stack([edges.row, edges.col], axis=1).astype(np.int64)
+    return Place(name, 3, measure, np.array(points), links, edges.data, cells=cells)
+
+
+def _gradients(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
+    """(m, 4, 3) gradients of the four linear shape functions [1/um], and (m,) volumes [um^3]."""
+    corners = points[cells]
+    frame = corners[:, 1:] - corners[:, :1]
+    volume = np.linalg.det(frame) / 6.0
+    safe = np.where((volume == 0)[:, None, None], np.eye(3), frame)
+    inner = np.swapaxes(np.linalg.inv(safe), 1, 2)
+    return np.concatenate([-inner.sum(axis=1, keepdims=True), inner], axis=1), volume
+
+
+def _part(name: str, shape: Tetrahedra, region: int, local: dict[str, Ints]) -> Place:
+    """One region of a place, as a place of its own that touches it: for mechanisms that act there alone."""
+    whole = shape.regions[region]
+    chosen = np.flatnonzero(shape.region == region)
+    vertices, cells = np.unique(shape.cells[chosen], return_inverse=True)
+    share = np.repeat(whole.volume_fraction * shape.volumes[chosen] / 4, 4)
+    return Place(name, 3, np.bincount(cells.ravel(), share), shape.points[vertices],
+                 touches={whole.place: local[whole.place][vertices]})
+
+
+def _membrane(name: str, shape: Tetrahedra, triangles: Ints, local: dict[str, Ints]) -> Place:
+    """The membrane over (k, 3) triangles: a lumped area per vertex, touching the places it bounds."""
+    vertices, cells = np.unique(triangles, return_inverse=True)
+    cells = cells.reshape(-1, 3)
+    area = np.bincount(cells.ravel(), np.repeat(triangle_areas(shape.points, triangles) / 3, 3))
+    touches = {place: index[vertices] for place, index in local.items()
+               if _bounds(shape, place, triangles)}
+    return Place(name, 2, area, shape.points[vertices], touches=touches, cells=cells)
+
+
+def _bounds(shape: Tetrahedra, place: str, triangles: Ints) -> bool:
+    """Whether every triangle is a face of a tetrahedron of the place."""
+    cells = shape.cells[shape.cells_of(place)]
+    faces = np.sort(cells[:, [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]].reshape(-1, 3), axis=1)
+    return bool(np.isin(_face_key(np.sort(triangles, axis=1), len(shape.points)),
+                        _face_key(faces, len(shape.points))).all())
+
+
+def _face_key(sorted_faces: Ints, points: int) -> Ints:
+    return (sorted_faces[:, 0] * points + sorted_faces[:, 1]) * points + sorted_faces[:, 2]
+
+
+def stiffness(place: Place) -> csr_matrix:
+    """(n, n) matrix K [um]: the amount per second that leaves each element is D * (K @ c).
+
+    Symmetric, rows sum to zero: diffusion moves matter and makes none.
+    """
+    (i, j), t = place.links.T, place.transmissibility
+    n = len(place)
+    rows, columns = np.r_[i, j, i, j], np.r_[j, i, i, j]
+    return csr_matrix(coo_matrix((np.r_[-t, -t, t, t], (rows, columns)), shape=(n, n)))
+
+
+def fluxes(place: Place, concentration: Floats, D: float) -> Floats:
+    """(m,) flux through each link [uM um^3/s], positive from links[:, 0] to links[:, 1]."""
+    i, j = place.links.T
+    return D * place.transmissibility * (concentration[i] - concentration[j])

@@ -1,0 +1,44 @@
+"""What a scenario returns: everything a run needs and everything its pictures show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spatial.geometry.place import Floats, Mesh
+from spatial.model import Model, Species
+from spatial.observe.probes import Probe
+
+
+@dataclass(frozen=True)
+class Conserved:
+    """A quantity that a run must keep: the sum of weight times amount over some species."""
+
+    name: str
+    weights: Mapping[Species, float | Floats]
+
+    @property
+    def probe(self) -> Probe:
+        """The quantity's value during a run [uM um^3 where the weights are 1]."""
+        return Probe(f"conserved {self.name}", "uM um^3", lambda c: sum(
+            float((weight * species.place.measure) @ c[species]) for species, weight in self.weights.items()))
+
+    @property
+    def turnover(self) -> Probe:
+        """The sum of the absolute values of its parts: what a drift is compared with."""
+        return Probe(f"turnover {self.name}", "uM um^3", lambda c: sum(
+            float(abs(weight * species.place.measure) @ abs(c[species]))
+            for species, weight in self.weights.items()))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model with its mesh, what to watch, what to film, and what must be conserved."""
+
+    name: str
+    mesh: Mesh
+    model: Model
+    watch: tuple[Probe, ...]
+    film: tuple[Species, ...]
+    conserved: tuple[Conserved, ...]
+    duration: float  # s
+    spikes: tuple[Floats, ...]  # presynaptic spike times of each synapse [s]
+    species: Mapping[str, Species]

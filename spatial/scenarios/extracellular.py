@@ -1,0 +1,99 @@
+"""The extracellular fields of the tripartite scenario: glutamate, ATP, adenosine and D-serine."""
+
+from dataclasses import dataclass
+
+from spatial.geometry.place import Mesh
+from spatial.mechanisms.clearance import Conversion, open_permeability
+from spatial.mechanisms.exocytosis import Emptying, Exocytosis
+from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
+from spatial.model import Mechanism, Species
+from spatial.scenarios.settings import LEDGER, SITES, Settings
+from spatial.units import uM
+
+
+@dataclass(frozen=True)
+class Extracellular:
+    """The fields, what binds glutamate, the vesicles of gliotransmitter, and ledgers of what has left."""
+
+    glutamate: Species
+    atp: Species
+    adenosine: Species
+    d_serine: Species
+    transporter: Species
+    transporter_bound: Species
+    transporter_inward: Species
+    atp_docked: Species
+    atp_fused: Species
+    atp_leaving: Species
+    d_serine_docked: Species
+    d_serine_fused: Species
+    d_serine_leaving: Species
+    glutamate_gone: Species
+    purine_gone: Species
+    d_serine_gone: Species
+
+    def mechanisms(self, mesh: Mesh, settings: Settings, calcium: Species) -> list[Mechanism]:
+        """Uptake, conversion and loss, the open boundary, and release by the astrocyte."""
+        ecs, neuropil = mesh["ecs"], mesh["neuropil"]
+        return [
+            Transporter(mesh["plasma membrane"], self.glutamate, self.transporter, self.transporter_bound,
+                        self.transporter_inward, self.glutamate_gone),
+            Conversion(neuropil, self.glutamate, self.glutamate_gone, settings.glutamate_loss),
+            Conversion(ecs, self.atp, self.adenosine, settings.atp_loss),
+            Conversion(ecs, self.adenosine, self.purine_gone, settings.adenosine_loss),
+            Conversion(ecs, self.d_serine, self.d_serine_gone, settings.d_serine_loss),
+            *self._boundary(mesh, settings),
+            *(self._release(mesh, settings, calcium) if settings.astrocyte else []),
+        ]
+
+    def _boundary(self, mesh: Mesh, settings: Settings) -> list[Mechanism]:
+        """The tissue goes on beyond the far boundary, for each molecule."""
+        far = mesh["far boundary"]
+        radius = float(((far.centres - far.centres.mean(axis=0)) ** 2).sum(axis=1).mean() ** 0.5)
+        fates = ((self.glutamate, self.glutamate_gone, settings.glutamate_loss),
+                 (self.atp, self.purine_gone, settings.atp_loss),
+                 (self.adenosine, self.purine_gone, settings.adenosine_loss),
+                 (self.d_serine, self.d_serine_gone, settings.d_serine_loss))
+        return [Conversion(far, species, gone, open_permeability(species.D, radius, 0.2, 1.6, loss))
+                for species, gone, loss in fates]
+
+    def _release(self, mesh: Mesh, settings: Settings, calcium: Species) -> list[Mechanism]:
+        """Vesicles of ATP and of D-serine at the release sites, and their emptying."""
+        sites = mesh[SITES]
+        return [
+            Exocytosis(sites, calcium, self.atp_docked, self.atp_fused, self.atp_leaving,
+                       settings.atp_vesicle, settings.vesicles),
+            Emptying(sites, self.atp_leaving, self.atp, settings.atp_emptying),
+            Exocytosis(sites, calcium, self.d_serine_docked, self.d_serine_fused, self.d_serine_leaving,
+                       settings.d_serine_vesicle, settings.vesicles),
+            Emptying(sites, self.d_serine_leaving, self.d_serine, settings.d_serine_emptying),
+        ]
+
+
+def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
+    """All fields at rest: nothing released, transporters free, vesicles docked."""
+    ecs, plasma, sites, ledger = mesh["ecs"], mesh["plasma membrane"], mesh[SITES], mesh[LEDGER]
+
+    def gone(name: str) -> Species:
+        return Species(f"{name} gone", ledger, unit="uM", signed=True)
+
+    def docked(name: str) -> Species:
+        return Species(f"docked {name} vesicles", sites, settings.vesicles, unit="vesicles")
+
+    def fused(name: str) -> Species:
+        return Species(f"fused {name} vesicles", sites, unit="vesicles")
+
+    def leaving(name: str) -> Species:
+        return Species(f"{name} in fused vesicles", sites, unit="uM um^3")
+
+    return Extracellular(
+        glutamate=Species("glutamate", ecs, D=760),  # M; with lambda 1.6 gives 297, Zheng 2008 measured 320
+        atp=Species("ATP", ecs, D=300),  # M
+        adenosine=Species("adenosine", ecs, D=600, scale=0.1 * uM),  # M
+        d_serine=Species("D-serine", ecs, D=900, scale=0.1 * uM),  # M; what is above its resting level
+        transporter=Species("transporter", plasma, DENSITY, unit="uM um"),
+        transporter_bound=Species("transporter with glutamate", plasma, unit="uM um", scale=DENSITY),
+        transporter_inward=Species("transporter inward", plasma, unit="uM um", scale=DENSITY),
+        atp_docked=docked("ATP"), atp_fused=fused("ATP"), atp_leaving=leaving("ATP"),
+        d_serine_docked=docked("D-serine"), d_serine_fused=fused("D-serine"), d_serine_leaving=leaving("D-serine"),
+        glutamate_gone=gone("glutamate"), purine_gone=gone("purine"), d_serine_gone=gone("D-serine"))

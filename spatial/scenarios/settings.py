@@ -1,0 +1,43 @@
+"""What the tripartite scenario can vary; everything else is a mechanism's own parameter."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.units import Hz, molecule, ms, s, uM
+
+LEDGER = "ledger"  # the place where what has left is counted, as an amount
+SITES = "release sites"
+SYNAPSES = "synapses"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Stimulus, resting state, release and clearance of the tripartite scenario."""
+
+    spikes: int = 10
+    rate: float = 20 * Hz
+    first: float = 0.1 * s
+    pairing: float = 10 * ms  # from each presynaptic spike to the postsynaptic one
+    duration: float = 8 * s
+    astrocyte: bool = True  # False: its vesicles do not fuse
+    calcium: float = 0.1 * uM  # resting; between Handy 2017 (0.087) and Denizot 2019 (0.12)
+    store: float = 400 * uM  # resting ER Ca2+, so that STIM sees a full store (biophysics A4, trap C5)
+    mobile_buffer: float = 7.5 * uM  # fura-like indicator; ASTRO default
+    immobile_buffer: float = 70 * uM  # endogenous; ASTRO default
+    receptor_on: float = 30 / (uM * s)  # mGluR at a resolved glutamate transient; calibrated (trap C6)
+    sites: int = 24  # release sites; choice
+    vesicles: int = 4  # slots of each site for each transmitter; Manninen 2020
+    atp_vesicle: float = 85_000 * molecule  # lysosome of 300 nm at 10 mM; M
+    d_serine_vesicle: float = 8_000 * molecule  # twice the 4000 of a 50 nm vesicle of ATP; choice
+    atp_emptying: float = 20 * ms  # of a lysosome through its pore; choice
+    d_serine_emptying: float = 2 * ms  # choice
+    glutamate_emptying: float = 0.1 * ms  # of a synaptic vesicle; choice
+    atp_loss: float = 0.9 / s  # ATP to adenosine: the first step of the cascade in target P1
+    adenosine_loss: float = 0.35 / s  # uptake: the last step of the cascade in target P1
+    d_serine_loss: float = 0.5 / s  # default of biophysics A6
+    glutamate_loss: float = 1262 / s  # binding by the neuropil's own transporters; biophysics A9
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+        checks.positive("Settings: duration", self.duration)
+        checks.positive("Settings: rate", self.rate)

@@ -1,0 +1,106 @@
+"""The one loop: steps between events, events, probes."""
+
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from spatial.checks import InputError, positive
+from spatial.geometry.place import Floats
+from spatial.integrate.step_control import Tolerance, advance, first_step
+from spatial.model import Concentrations, Model
+from spatial.observe.probes import Probe
+from spatial.observe.recording import Recording, Series
+from spatial.system import System, assemble
+
+Progress = Callable[[float, float], None]
+"""Called after every step with the simulated time and the step's length [s]."""
+
+
+class Frames(Protocol):
+    """Something that keeps whole fields, such as a file for ParaView."""
+
+    def write(self, t: float, c: Concentrations) -> None:
+        """Keep the concentrations at time `t` [s]."""
+        ...
+
+
+def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: float = 0.0, seed: int = 0,
+             tolerance: Tolerance | None = None, frames: Frames | None = None, frame_times: Iterable[float] = (),
+             progress: Progress | None = None) -> Recording:
+    """Run a model from t = 0 to `until` [s] and return what the probes saw.
+
+    Probes are read at the start, before and after every event, and after steps at least `every` [s]
+    apart (0: after all). `frames` is given the fields at each of `frame_times`, on which steps land.
+    The same model, seed and tolerance give the same recording.
+    """
+    positive("duration of the run", until)
+    names = [probe.name for probe in watch]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two probes are called {name!r}; give each its own name")
+    tolerance = tolerance or Tolerance()
+    system = assemble(model)
+    rng = np.random.default_rng(seed)
+    diary = _Diary(watch)
+    steps = _run(system, until, tolerance, rng, diary, every, frames, sorted(frame_times), progress)
+    provenance = {"seed": seed, "until": until, "relative tolerance": tolerance.relative, "unknowns": system.layout.size,
+                  "steps": steps["steps"], "rejected steps": steps["rejected"],
+                  "smallest concentration": steps["smallest"], "numpy": np.__version__,
+                  "python": platform.python_version()}
+    return diary.recording(provenance)
+
+
+class _Diary:
+    """Collects times and values while a run goes on."""
+
+    def __init__(self, watch: Sequence[Probe]) -> None:
+        self.watch = watch
+        self.times: list[float] = []
+        self.values: list[list[Floats]] = [[] for _ in watch]
+
+    def note(self, t: float, c: Concentrations) -> None:
+        self.times.append(t)
+        for probe, values in zip(self.watch, self.values, strict=True):
+            values.append(np.atleast_1d(np.asarray(probe.read(c), float)).copy())
+
+    def recording(self, provenance: dict[str, Any]) -> Recording:
+        series = {probe.name: Series(probe.unit, np.array(values))
+                  for probe, values in zip(self.watch, self.values, strict=True)}
+        return Recording(np.array(self.times), series, provenance)
+
+
+def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Generator, diary: _Diary,
+         every: float, frames: Frames | None, frame_times: list[float], progress: Progress | None) -> dict[str, Any]:
+    """Step from 0 to `until`; the number of steps taken and rejected, and the smallest concentration."""
+    u, t = system.initial(), 0.0
+    instants = set(system.instants().tolist())
+    stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
+    dt, taken, rejected, noted, smallest = 0.0, 0, 0, 0.0, _smallest(system, u)
+    diary.note(t, system.state(u))
+    for stop in stops:
+        while t < stop:
+            dt = dt or first_step(system, u, t, tolerance)
+            done = advance(system, u, t, dt, stop, tolerance)
+            u, t, dt = done.u, done.t, done.suggested
+            taken, rejected = taken + 1, rejected + done.rejected
+            smallest = min(smallest, _smallest(system, u))
+            if t - noted >= every or t == stop:
+                diary.note(t, system.state(u))
+                noted = t
+            system.leap(u, t, done.dt, rng)
+            if progress:
+                progress(t, done.dt)
+        if stop in instants:
+            dt = 0.0 if system.jump(u, t) else dt
+            diary.note(t, system.state(u))
+        if frames and stop in frame_times:
+            frames.write(t, system.state(u))
+    return {"steps": taken, "rejected": rejected, "smallest": smallest}
+
+
+def _smallest(system: System, u: Floats) -> float:
+    """The smallest value of all that cannot be negative."""
+    state = system.state(u)
+    return min((float(state[one].min()) for one in system.model if not one.signed), default=0.0)

@@ -1,0 +1,292 @@
+"""From a model to arrays: the layout of the state, its rate of change, and the linearised reactions.
+
+This is the only place where a gain per measure of where a mechanism acts becomes a concentration.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Ints, Place
+from spatial.model import Concentrations, Gains, Jumps, Leaps, Mechanism, Model, Species
+from spatial.operators.control_volumes import stiffness
+
+_NUDGE = 1e-6  # relative step of the one-sided differences that linearise the reactions
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where each species lies in the flat state: place after place, its species side by side."""
+
+    places: Mapping[str, tuple[Species, ...]]  # the species of each place
+    starts: Mapping[str, int]
+    columns: Mapping[Species, int]
+    size: int
+
+    def block(self, u: Floats, place: str) -> Floats:
+        """(n, m) view of the part of `u` that belongs to a place, a column per species."""
+        m = len(self.places[place])
+        n = len(self.places[place][0].place)
+        start = self.starts[place]
+        return u[start:start + n * m].reshape(n, m)
+
+    def index(self, species: Species) -> Ints:
+        """(n,) positions of a species in the flat state."""
+        name, n = species.place.name, len(species.place)
+        return self.starts[name] + self.columns[species] + len(self.places[name]) * np.arange(n)
+
+
+def lay_out(species: tuple[Species, ...]) -> Layout:
+    """The layout of a model's species."""
+    places: dict[str, tuple[Species, ...]] = {}
+    for one in species:
+        places[one.place.name] = (*places.get(one.place.name, ()), one)
+    starts, size = {}, 0
+    for name, of in places.items():
+        starts[name] = size
+        size += len(of) * len(of[0].place)
+    columns = {one: column for of in places.values() for column, one in enumerate(of)}
+    return Layout(places, starts, columns, size)
+
+
+@dataclass(frozen=True)
+class State:
+    """The concentrations of a model: `state[species]` is a view (n,) of its part of the flat array."""
+
+    values: Floats
+    layout: Layout
+
+    def __getitem__(self, species: Species) -> Floats:
+        if species not in self.layout.columns:
+            raise InputError(f"{species!r} is not a species of this model; "
+                             f"it has {sorted(s.name for s in self.layout.columns)}")
+        return self.layout.block(self.values, species.place.name)[:, self.layout.columns[species]]
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """The concentrations as a mechanism sees them: (n,) over the elements of the place it acts in.
+
+    What cannot be negative is never seen below zero.
+    """
+
+    state: State
+    where: Place
+    read: Callable[[Species], None]
+
+    def __getitem__(self, species: Species) -> Floats:
+        values = self.state[species]
+        self.read(species)
+        index = touched(self.where, species.place)
+        if index is not None:
+            values = values[index]
+        return values if species.signed else np.maximum(values, 0.0)
+
+
+def touched(where: Place, place: Place) -> Ints | None:
+    """(n,) element of `place` that each element of `where` touches; None when they are the same place."""
+    if where.name == place.name:
+        return None
+    if place.name not in where.touches:
+        raise InputError(f"{where.name!r} does not touch {place.name!r}; it touches {sorted(where.touches)}")
+    return where.touches[place.name]
+
+
+def to_concentration(gain: Floats | float, where: Place, place: Place) -> Floats:
+    """(n,) change of concentration in `place` from a gain per measure of `where`."""
+    amount = gain * where.measure
+    index = touched(where, place)
+    landed = amount if index is None else np.bincount(index, amount, len(place))
+    return landed / place.measure
+
+
+@dataclass(frozen=True)
+class Term:
+    """A mechanism, and the species it looks at."""
+
+    mechanism: Mechanism
+    reads: tuple[Species, ...]
+
+
+@dataclass(frozen=True)
+class Linearisation:
+    """The Jacobian of the reactions: dense blocks within elements, and a sparse rest between places."""
+
+    blocks: Mapping[str, Floats]  # by place: (n, m, m) over the species of the place
+    between: csr_matrix  # (size, size)
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A model as arrays. `rate` is the whole right-hand side of du/dt = f(u, t)."""
+
+    model: Model
+    layout: Layout
+    stiffness: Mapping[str, csr_matrix]  # K of each place; empty where nothing diffuses
+    diffusion: Mapping[str, Floats]  # (m,) D of the species of each place
+    terms: tuple[Term, ...]
+
+    def initial(self) -> Floats:
+        """(size,) the state a run starts from."""
+        u = np.empty(self.layout.size)
+        for species in self.model:
+            self.state(u)[species][:] = species.initial
+        return u
+
+    def state(self, u: Floats) -> State:
+        """The flat array by species."""
+        return State(u, self.layout)
+
+    def rate(self, u: Floats, t: float) -> Floats:
+        """(size,) du/dt: reactions and diffusion [unit of each species per s]."""
+        state = self.state(u)
+        du = np.zeros_like(u)
+        for mechanism in self.model.mechanisms:
+            self.add(du, mechanism, mechanism.rates(self._nearby(state, mechanism), t))
+        for name, K in self.stiffness.items():
+            if K.nnz:
+                measure = self.layout.places[name][0].place.measure[:, None]
+                block = self.layout.block(du, name)
+                block -= self.diffusion[name] * (K @ self.layout.block(u, name)) / measure
+        return du
+
+    def add(self, u: Floats, mechanism: Mechanism, gains: Gains) -> None:
+        """Add gains per measure of where the mechanism acts to the concentrations in `u`."""
+        state = self.state(u)
+        for species, gain in gains.items():
+            values = state[species]
+            values += to_concentration(gain, mechanism.where, species.place)
+
+    def jump(self, u: Floats, t: float) -> bool:
+        """Let every mechanism with an instant at `t` act on `u`; whether one did."""
+        acting = [m for m in self.model.mechanisms if isinstance(m, Jumps) and t in m.instants]
+        for mechanism in acting:
+            self.add(u, mechanism, mechanism.jump(self._nearby(self.state(u), mechanism), t))
+        return bool(acting)
+
+    def leap(self, u: Floats, t: float, dt: float, rng: np.random.Generator) -> bool:
+        """Let every random mechanism draw what it did in the step just taken; whether one did anything."""
+        happened = False
+        for mechanism in self.model.mechanisms:
+            if isinstance(mechanism, Leaps):
+                gains = mechanism.leap(self._nearby(self.state(u), mechanism), t, dt, rng)
+                happened |= any(np.any(gain) for gain in gains.values())
+                self.add(u, mechanism, gains)
+        return happened
+
+    def instants(self) -> Floats:
+        """(k,) sorted times at which some mechanism jumps."""
+        return np.unique(np.concatenate([np.zeros(0)] + [
+            np.asarray(m.instants, float) for m in self.model.mechanisms if isinstance(m, Jumps)]))
+
+    def linearise(self, u: Floats, t: float) -> Linearisation:
+        """The derivative of every mechanism's gains, by one-sided differences."""
+        state, layout = self.state(u), self.layout
+        blocks = {name: np.zeros((len(of[0].place), len(of), len(of))) for name, of in layout.places.items()}
+        between: list[tuple[Ints, Ints, Floats]] = []
+        for term in self.terms:
+            where = term.mechanism.where
+            for target, source, slope in self._slopes(term, state, t):
+                if target.place.name == source.place.name:
+                    entry = (slice(None), layout.columns[target], layout.columns[source])
+                    blocks[target.place.name][entry] += to_concentration(slope, where, target.place)
+                else:
+                    between.append(self._between(where, target, source, slope))
+        return Linearisation(blocks, _sparse(between, layout.size))
+
+    def _between(self, where: Place, target: Species, source: Species, slope: Floats) -> tuple[Ints, Ints, Floats]:
+        """Rows, columns and entries of the Jacobian for a slope between two places."""
+        rows, columns = self.layout.index(target), self.layout.index(source)
+        measure = target.place.measure
+        onto, of = touched(where, target.place), touched(where, source.place)
+        if onto is not None:
+            rows, measure = rows[onto], measure[onto]
+        return rows, columns if of is None else columns[of], slope * where.measure / measure
+
+    def _slopes(self, term: Term, state: State, t: float) -> Iterator[tuple[Species, Species, Floats]]:
+        """Each gain's species, each species it depends on, and the derivative: (n,) per measure."""
+        here = self._nearby(state, term.mechanism)
+        base = term.mechanism.rates(here, t)
+        for source in term.reads:
+            step = _NUDGE * (np.abs(here[source]) + source.typical)
+            moved = term.mechanism.rates(_Nudged(here, source, step), t)
+            for target in moved:
+                slope = (np.asarray(moved[target]) - base[target]) / step
+                if slope.any():
+                    yield target, source, slope
+
+    def _nearby(self, state: State, mechanism: Mechanism) -> Nearby:
+        return Nearby(state, mechanism.where, _ignore)
+
+
+@dataclass(frozen=True)
+class _Nudged:
+    """Concentrations nearby, with one species moved by a small step."""
+
+    nearby: Nearby
+    source: Species
+    step: Floats
+
+    def __getitem__(self, species: Species) -> Floats:
+        values = self.nearby[species]
+        return values + self.step if species is self.source else values
+
+
+def _sparse(parts: list[tuple[Ints, Ints, Floats]], size: int) -> csr_matrix:
+    """The (size, size) matrix of these rows, columns and entries; those at the same position add up."""
+    if not parts:
+        return csr_matrix((size, size))
+    rows, columns, entries = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return csr_matrix((entries, (rows, columns)), shape=(size, size))
+
+
+def _ignore(species: Species) -> None:
+    """The read callback of an ordinary evaluation."""
+
+
+def assemble(model: Model) -> System:
+    """Lay the model out as arrays, and check that every mechanism finds what it names.
+
+    Raises `InputError` for a species that is not in the model, a place that does not touch another,
+    or rates of the wrong shape.
+    """
+    layout = lay_out(model.species)
+    operators, diffusion = {}, {}
+    for name, of in layout.places.items():
+        place, D = of[0].place, np.array([species.D for species in of])
+        operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
+        diffusion[name] = D
+    system = System(model, layout, operators, diffusion, ())
+    return replace(system, terms=tuple(Term(mechanism, _probe(system, mechanism)) for mechanism in model.mechanisms))
+
+
+def _probe(system: System, mechanism: Mechanism) -> tuple[Species, ...]:
+    """The species a mechanism's rates look at, found by calling it once on the initial state."""
+    seen: dict[Species, None] = {}
+    state = system.state(system.initial())
+    try:
+        looked = Nearby(state, mechanism.where, lambda species: seen.setdefault(species))
+        _check_gains(system, mechanism, mechanism.rates(looked, 0.0))
+        unrecorded = Nearby(state, mechanism.where, _ignore)
+        if isinstance(mechanism, Jumps):
+            _check_gains(system, mechanism, mechanism.jump(unrecorded, -1.0))
+        if isinstance(mechanism, Leaps):
+            _check_gains(system, mechanism, mechanism.leap(unrecorded, 0.0, 0.0, np.random.default_rng(0)))
+    except InputError as error:
+        raise InputError(f"{type(mechanism).__name__}: {error}") from None
+    return tuple(seen)
+
+
+def _check_gains(system: System, mechanism: Mechanism, gains: Gains) -> None:
+    for species, gain in gains.items():
+        if species not in system.layout.columns:
+            raise InputError(f"it changes {species!r}, which is not a species of this model")
+        touched(mechanism.where, species.place)
+        shape = np.shape(gain)
+        if shape not in ((), (len(mechanism.where),)):
+            raise InputError(f"its gain of {species.name!r} has shape {shape}, not {(len(mechanism.where),)}")
+        if not np.isfinite(gain).all():
+            raise InputError(f"its gain of {species.name!r} is not finite in the initial state")
