@@ -126,6 +126,7 @@ class System:
     model: Model
     layout: Layout
     stiffness: Mapping[str, csr_matrix]  # K of each place; empty where nothing diffuses
+    diagonal: Mapping[str, Floats]  # (n,) of K
     diffusion: Mapping[str, Floats]  # (m,) D of the species of each place
     terms: tuple[Term, ...]
 
@@ -142,16 +143,21 @@ class System:
 
     def rate(self, u: Floats, t: float) -> Floats:
         """(size,) du/dt: reactions and diffusion [unit of each species per s]."""
-        state = self.state(u)
         du = np.zeros_like(u)
-        for mechanism in self.model.mechanisms:
-            self.add(du, mechanism, mechanism.rates(self._nearby(state, mechanism), t))
+        for mechanism, gains in self.gains(u, t):
+            self.add(du, mechanism, gains)
         for name, K in self.stiffness.items():
             if K.nnz:
                 measure = self.layout.places[name][0].place.measure[:, None]
                 block = self.layout.block(du, name)
                 block -= self.diffusion[name] * (K @ self.layout.block(u, name)) / measure
         return du
+
+    def gains(self, u: Floats, t: float) -> Iterator[tuple[Mechanism, Gains]]:
+        """Every mechanism with its gains per measure of where it acts."""
+        state = self.state(u)
+        for mechanism in self.model.mechanisms:
+            yield mechanism, mechanism.rates(self._nearby(state, mechanism), t)
 
     def add(self, u: Floats, mechanism: Mechanism, gains: Gains) -> None:
         """Add gains per measure of where the mechanism acts to the concentrations in `u`."""
@@ -259,7 +265,8 @@ def assemble(model: Model) -> System:
         place, D = of[0].place, np.array([species.D for species in of])
         operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
         diffusion[name] = D
-    system = System(model, layout, operators, diffusion, ())
+    diagonal = {name: K.diagonal() for name, K in operators.items()}
+    system = System(model, layout, operators, diagonal, diffusion, ())
     return replace(system, terms=tuple(Term(mechanism, _probe(system, mechanism)) for mechanism in model.mechanisms))
 
 

@@ -447,7 +447,7 @@ def test_an_explosion_is_refused_with_species_and_place():
 
 @pytest.mark.parametrize(("changed", "message"), [
     ({"relative": -1.0}, "tolerance: relative is -1; it must be a finite number > 0"),
-    ({"floor": 0.0}, "tolerance: floor is 0; it must be a finite number > 0"),
+    ({"shortest": 0.0}, "tolerance: shortest is 0; it must be a finite number > 0"),
     ({"longest": float("nan")}, "tolerance: longest is nan; it must be a finite number > 0"),
 ])
 def test_a_tolerance_that_makes_no_sense_is_refused(changed, message):

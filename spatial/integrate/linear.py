@@ -7,7 +7,7 @@ blocks B (n, m, m) from the reactions, K (n, n) sparse, V the measure and tau (m
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -15,6 +15,8 @@ from spatial.checks import InputError
 from spatial.geometry.place import Floats
 
 _MOST_SWEEPS = 3000
+_MIXING = 0.0  # conversion within a step, beyond which reactions and diffusion are solved together
+_CHUNKS = 8  # of rows, each summed in turn: the same result on any number of threads
 _RELATIVE, _LEAST = 1e-3, 1e-6  # of the right-hand side, and of what is allowed
 Index = NDArray[np.int32]
 
@@ -46,21 +48,22 @@ def solve_blocks(factors: Floats, x: Floats) -> None:
             x[e, i] /= factors[e, i, i]
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, parallel=True)
 def _apply(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, B: Floats, x: Floats, y: Floats) -> None:
     """y = B x + diag(tau) K x / V."""
     n, m = x.shape
-    for i in range(n):
-        for s in range(m):
-            y[i, s] = 0.0
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
+    for chunk in prange(_CHUNKS):
+        for i in range(chunk * n // _CHUNKS, (chunk + 1) * n // _CHUNKS):
             for s in range(m):
-                y[i, s] += K[k] * x[j, s]
-        for s in range(m):
-            y[i, s] *= tau[s] / V[i]
-            for r in range(m):
-                y[i, s] += B[i, s, r] * x[i, r]
+                y[i, s] = 0.0
+            for k in range(indptr[i], indptr[i + 1]):
+                j = indices[k]
+                for s in range(m):
+                    y[i, s] += K[k] * x[j, s]
+            for s in range(m):
+                y[i, s] *= tau[s] / V[i]
+                for r in range(m):
+                    y[i, s] += B[i, s, r] * x[i, r]
 
 
 @njit(cache=True, fastmath=True)
@@ -77,87 +80,52 @@ def _dot(weight: Floats, V: Floats, x: Floats, y: Floats) -> float:
 
 @njit(cache=True, fastmath=True)
 def _stabilised_gradients(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, B: Floats,
-                          jacobi: Floats, weight: Floats, b: Floats, x: Floats, target: float, most: int) -> int:
+                          jacobi: Floats, weight: Floats, b: Floats, x: Floats, most: int) -> int:
     """BiCGStab (van der Vorst 1992), preconditioned from the left by the factored diagonal blocks.
 
-    Improves `x` until the weighted norm of the preconditioned residual is at most `target`;
-    the sweeps used, or -1.
+    Improves `x` until the weighted norm of the preconditioned residual is at most 1; the sweeps
+    used, or -1.
     """
     r, v, q = np.empty_like(x), np.zeros_like(x), np.empty_like(x)
     _apply(indptr, indices, K, V, tau, B, x, r)
-    for i in range(r.shape[0]):
-        for s in range(r.shape[1]):
-            r[i, s] = b[i, s] - r[i, s]
+    r[:] = b - r
     solve_blocks(jacobi, r)
     shadow, p = r.copy(), r.copy()
     rho = _dot(weight, V, shadow, r)
     for sweep in range(most):
-        if _dot(weight, V, r, r) <= target * target:
+        if _dot(weight, V, r, r) <= 1.0:
             return sweep
         _apply(indptr, indices, K, V, tau, B, p, v)
         solve_blocks(jacobi, v)
         along = _dot(weight, V, shadow, v)
-        if along == 0.0 or rho == 0.0:
+        if along == 0.0 or rho == 0.0:  # the shadow has lost the residual: start afresh
             shadow[:] = r
             p[:] = r
             rho = _dot(weight, V, shadow, r)
             continue
         alpha = rho / along
-        for i in range(r.shape[0]):
-            for s in range(r.shape[1]):
-                x[i, s] += alpha * p[i, s]
-                r[i, s] -= alpha * v[i, s]
+        x += alpha * p
+        r -= alpha * v
         _apply(indptr, indices, K, V, tau, B, r, q)
         solve_blocks(jacobi, q)
         size = _dot(weight, V, q, q)
         omega = _dot(weight, V, q, r) / size if size > 0.0 else 0.0
-        for i in range(r.shape[0]):
-            for s in range(r.shape[1]):
-                x[i, s] += omega * r[i, s]
-                r[i, s] -= omega * q[i, s]
+        x += omega * r
+        r -= omega * q
         previous, rho = rho, _dot(weight, V, shadow, r)
         beta = rho / previous * alpha / omega if omega != 0.0 else 0.0
-        for i in range(r.shape[0]):
-            for s in range(r.shape[1]):
-                p[i, s] = r[i, s] + beta * (p[i, s] - omega * v[i, s])
+        p[:] = r + beta * (p - omega * v)
     return -1
 
 
-@njit(cache=True, fastmath=True)
-def _conjugate_gradients(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats,
-                         b: Floats, x: Floats, target: Floats, most: int) -> int:
-    """Solve (V + tau_s K) x_s = V b_s for every column s, Jacobi-preconditioned; the sweeps used, or -1.
-
-    A column is done when the L2 norm of its residual over the diagonal is at most target_s.
-    """
-    n, m = b.shape
-    r, p, q, inverse = np.empty((n, m)), np.zeros((n, m)), np.empty((n, m)), np.empty((n, m))
-    rho, alpha, beta, left = np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m)
-    for i in range(n):
-        diagonal = 0.0
-        for s in range(m):
-            q[i, s] = 0.0
-        for k in range(indptr[i], indptr[i + 1]):
-            if indices[k] == i:
-                diagonal = K[k]
-            for s in range(m):
-                q[i, s] += K[k] * x[indices[k], s]
-        for s in range(m):
-            inverse[i, s] = 1.0 / (V[i] + tau[s] * diagonal)
-            r[i, s] = V[i] * (b[i, s] - x[i, s]) - tau[s] * q[i, s]
-            rho[s] += r[i, s] * r[i, s] * inverse[i, s]
-            left[s] += V[i] * (r[i, s] * inverse[i, s]) ** 2
-    for sweep in range(most):
-        active = False
-        for s in range(m):
-            active = active or left[s] > target[s] * target[s]
-            alpha[s] = 0.0
-        if not active:
-            return sweep
-        for i in range(n):
-            for s in range(m):
-                p[i, s] = r[i, s] * inverse[i, s] + beta[s] * p[i, s]
-        for i in range(n):
+@njit(cache=True, fastmath=True, parallel=True)
+def _diffusion_products(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, p: Floats, q: Floats,
+                        sums: Floats) -> None:
+    """q = V p + tau K p, and in `sums` (chunks, m) the parts of p . q."""
+    n, m = p.shape
+    for chunk in prange(_CHUNKS):
+        sums[chunk] = 0.0
+        for i in range(chunk * n // _CHUNKS, (chunk + 1) * n // _CHUNKS):
             for s in range(m):
                 q[i, s] = 0.0
             for k in range(indptr[i], indptr[i + 1]):
@@ -166,19 +134,59 @@ def _conjugate_gradients(indptr: Index, indices: Index, K: Floats, V: Floats, ta
                     q[i, s] += K[k] * p[j, s]
             for s in range(m):
                 q[i, s] = V[i] * p[i, s] + tau[s] * q[i, s]
-                alpha[s] += p[i, s] * q[i, s]
-        for s in range(m):
-            alpha[s] = rho[s] / alpha[s] if left[s] > target[s] * target[s] else 0.0
-            beta[s] = rho[s]
-            rho[s] = left[s] = 0.0
-        for i in range(n):
+                sums[chunk, s] += p[i, s] * q[i, s]
+
+
+@njit(cache=True, fastmath=True, parallel=True)
+def _descend(V: Floats, inverse: Floats, alpha: Floats, p: Floats, q: Floats, x: Floats, r: Floats,
+             sums: Floats, left: Floats) -> None:
+    """x += alpha p and r -= alpha q; parts of r . r/diagonal in `sums`, of V (r/diagonal)^2 in `left`."""
+    n, m = x.shape
+    for chunk in prange(_CHUNKS):
+        sums[chunk] = 0.0
+        left[chunk] = 0.0
+        for i in range(chunk * n // _CHUNKS, (chunk + 1) * n // _CHUNKS):
             for s in range(m):
                 x[i, s] += alpha[s] * p[i, s]
                 r[i, s] -= alpha[s] * q[i, s]
-                rho[s] += r[i, s] * r[i, s] * inverse[i, s]
-                left[s] += V[i] * (r[i, s] * inverse[i, s]) ** 2
+                z = r[i, s] * inverse[i, s]
+                sums[chunk, s] += r[i, s] * z
+                left[chunk, s] += V[i] * z * z
+
+
+@njit(cache=True, fastmath=True)
+def _conjugate_gradients(indptr: Index, indices: Index, K: Floats, diagonal: Floats, V: Floats, tau: Floats,
+                         b: Floats, x: Floats, target: Floats, most: int) -> int:
+    """Solve (V + tau_s K) x_s = V b_s for every column s, Jacobi-preconditioned; the sweeps used, or -1.
+
+    A column is done when the L2 norm of its residual over the diagonal is at most target_s.
+    """
+    n, m = b.shape
+    p, q, r, inverse = x.copy(), np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
+    sums, left = np.empty((_CHUNKS, m)), np.empty((_CHUNKS, m))
+    for i in range(n):
         for s in range(m):
-            beta[s] = rho[s] / beta[s] if beta[s] > 0.0 else 0.0
+            inverse[i, s] = 1.0 / (V[i] + tau[s] * diagonal[i])
+            r[i, s] = V[i] * b[i, s]
+    _diffusion_products(indptr, indices, K, V, tau, p, q, sums)
+    alpha, beta = np.ones(m), np.zeros(m)
+    p[:] = 0.0
+    _descend(V, inverse, alpha, p, q, x, r, sums, left)
+    rho, error = sums.sum(axis=0), left.sum(axis=0)
+    for sweep in range(most):
+        if (error <= target * target).all():
+            return sweep
+        for i in range(n):
+            for s in range(m):
+                p[i, s] = r[i, s] * inverse[i, s] + beta[s] * p[i, s]
+        _diffusion_products(indptr, indices, K, V, tau, p, q, sums)
+        along = sums.sum(axis=0)
+        for s in range(m):
+            alpha[s] = rho[s] / along[s] if error[s] > target[s] * target[s] else 0.0
+        _descend(V, inverse, alpha, p, q, x, r, sums, left)
+        before, rho, error = rho, sums.sum(axis=0), left.sum(axis=0)
+        for s in range(m):
+            beta[s] = rho[s] / before[s] if before[s] > 0.0 else 0.0
     return -1
 
 
@@ -188,12 +196,14 @@ class PlaceMatrix:
 
     name: str
     K: csr_matrix
+    diagonal: Floats  # (n,) of K
     V: Floats
     tau: Floats  # (m,) um^2
     B: Floats  # (n, m, m)
     local: Floats  # factors of B
     jacobi: Floats  # factors of the diagonal blocks of the whole matrix
     reacts: bool
+    mixes: bool  # whether species change into one another fast enough to disturb diffusion within the step
     allowed: Floats  # (m,) L2 error, averaged over the place, that a solution may have in each species
 
     def times(self, x: Floats) -> Floats:
@@ -208,7 +218,7 @@ class PlaceMatrix:
         solve_blocks(self.jacobi, x)
         if self.K.nnz and b.any():
             self._must(_stabilised_gradients(self.K.indptr, self.K.indices, self.K.data, self.V, self.tau, self.B,
-                                             self.jacobi, 1.0 / self._enough(b), b, x, 1.0, _MOST_SWEEPS))
+                                             self.jacobi, 1.0 / self._enough(b), b, x, _MOST_SWEEPS))
         return x
 
     def _enough(self, b: Floats) -> Floats:
@@ -230,8 +240,8 @@ class PlaceMatrix:
         x = b.copy()
         if not (self.K.nnz and b.any()):
             return x
-        self._must(_conjugate_gradients(self.K.indptr, self.K.indices, self.K.data, self.V, self.tau, b, x,
-                                        self._enough(b), _MOST_SWEEPS))
+        self._must(_conjugate_gradients(self.K.indptr, self.K.indices, self.K.data, self.diagonal, self.V, self.tau,
+                                        b, x, self._enough(b), _MOST_SWEEPS))
         missing, size = self.V @ (b - x), np.abs(x)
         held = self.V @ size
         return x + size * np.divide(missing, held, out=np.zeros_like(missing), where=held > 0)
@@ -242,13 +252,18 @@ class PlaceMatrix:
                              "look for flat cells with `spatial mesh info`, or use shorter steps")
 
 
-def place_matrix(name: str, K: csr_matrix, V: Floats, D: Floats, J: Floats, h: float, allowed: Floats) -> PlaceMatrix:
-    """1 - h (J - diag(D) K / V), where J (n, m, m) holds the reactions' blocks and D (m,) is in um^2/s."""
+def place_matrix(name: str, K: csr_matrix, diagonal: Floats, V: Floats, D: Floats, J: Floats, h: float,
+                 allowed: Floats) -> PlaceMatrix:
+    """1 - h (J - diag(D) K / V), where J (n, m, m) holds the reactions' blocks and D (m,) is in um^2/s.
+
+    `diagonal` (n,) is that of K; `allowed` (m,) what a solution may err.
+    """
     tau = h * D
     B = np.eye(len(D)) - h * J
     local, jacobi = B.copy(), B.copy()
     for s, t in enumerate(tau):
-        jacobi[:, s, s] += t * K.diagonal() / V
+        jacobi[:, s, s] += t * diagonal / V
     factor_blocks(local)
     factor_blocks(jacobi)
-    return PlaceMatrix(name, K, V, tau, B, local, jacobi, bool(J.any()), allowed)
+    mixing = np.abs(h * J * (1 - np.eye(len(D)))).max(initial=0.0)
+    return PlaceMatrix(name, K, diagonal, V, tau, B, local, jacobi, bool(J.any()), bool(mixing > _MIXING), allowed)

@@ -13,7 +13,8 @@ from spatial.system import System
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 4.0
 _MOST_TRIES = 40
-_DUST = 1e-14  # of its typical size: a concentration so small is zero
+_MOST_MENDS = 6
+_DUST = 1e-15  # of its typical size: a mean so small is zero
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,15 @@ class Tolerance:
     """What a step must meet.
 
     The error of a species is its L2 norm over the place, relative to that of the species itself
-    plus `floor` times its typical size.
+    plus its typical size.
     """
 
-    relative: float = 3e-3
-    floor: float = 0.1
+    relative: float = 5e-3
     longest: float = np.inf  # s
     shortest: float = 1e-12  # s
 
     def __post_init__(self) -> None:
-        for name in ("relative", "floor", "longest", "shortest"):
+        for name in ("relative", "longest", "shortest"):
             value = getattr(self, name)
             if not (name == "longest" and value == np.inf):
                 positive(f"tolerance: {name}", value)
@@ -52,7 +52,7 @@ def tolerated(system: System, u: Floats, tolerance: Tolerance) -> dict[Species, 
     state, found = system.state(u), {}
     for species in system.model:
         size = np.sqrt(species.place.measure @ state[species] ** 2 / species.place.total)
-        found[species] = float(tolerance.relative * (size + tolerance.floor * species.typical))
+        found[species] = float(tolerance.relative * (size + species.typical))
     return found
 
 
@@ -82,11 +82,12 @@ def advance(system: System, u: Floats, t: float, dt: float, stop: float, toleran
         stages = factorise(system, linearisation, dt, allowed)
         after, error = step(stages, u, f, t)
         worst, size = _worst(errors(system, error, allowed))
-        negative = None if size > 1.0 else _mend(system, after, allowed)
+        negative = None if size > 1.0 else _mend(system, u, after, t, allowed)
         factor = float(np.clip(_SAFETY / np.sqrt(max(size, 1e-12)), _SHRINK, _GROW))
         if size <= 1.0 and negative is None:
             landed = stop if dt >= stop - t else t + dt
-            return Step(after, landed, dt, max(dt * factor, min(proposed, 1e3 * dt)), rejected)
+            grown = dt * (min(factor, 1.0) if rejected else factor)
+            return Step(after, landed, dt, max(grown, proposed) if dt < proposed else grown, rejected)
         proposed = dt * (0.5 if negative else factor)
         if proposed < tolerance.shortest:
             break
@@ -109,28 +110,55 @@ def _worst(found: dict[Species, float]) -> tuple[Species | None, float]:
     return species, size if np.isfinite(size) else np.inf
 
 
-def _mend(system: System, u: Floats, allowed: dict[Species, float]) -> Species | None:
+def _mend(system: System, before: Floats, u: Floats, t: float, allowed: dict[Species, float]) -> Species | None:
     """Make every concentration in `u` non-negative in place; the first species that cannot be, or None.
 
-    What diffuses may undershoot because of the mesh, whatever the step. What stays where it is
-    undershoots because the step is too long, unless by less than the tolerance.
+    `before` and `t` are those of the step's start. What diffuses may undershoot because of the mesh,
+    whatever the step; what stays where it is undershoots because the step is too long, unless by less
+    than is allowed.
     """
-    state, below = system.state(u), np.minimum(u, 0.0)
-    if not below.any():
-        return None
-    undershoot = errors(system, below, allowed)
-    for species in system.model:
-        if species.signed or undershoot[species] == 0.0:
-            continue
-        c = state[species]
-        c[np.abs(c) < _DUST * species.typical] = 0.0
-        K = system.stiffness[species.place.name]
-        spreads = species.D > 0 and K.nnz > 0
-        if not spreads and undershoot[species] > 1.0:
-            return species
-        if not repair(c, species.place.measure, K if spreads else None):
-            return species
-    return None
+    for _ in range(_MOST_MENDS):
+        below = np.minimum(u, 0.0)
+        undershoot = errors(system, below, allowed) if below.any() else {}
+        wrong = [species for species in system.model if not species.signed and undershoot.get(species, 0.0) > 0.0]
+        if not wrong:
+            return None
+        for species in wrong:
+            c, K = system.state(u)[species], system.stiffness[species.place.name]
+            spreads = species.D > 0 and K.nnz > 0
+            if not spreads and undershoot[species] > 1.0:
+                return species
+            amount = float(species.place.measure @ c)
+            if amount <= 0.0 and not _hand_back(system, before, u, t, species, -amount):
+                return species
+            repair(c, species.place.measure, K if spreads else None)
+    return wrong[0]
+
+
+def _hand_back(system: System, before: Floats, u: Floats, t: float, species: Species, amount: float) -> bool:
+    """Undo as much of what consumed a species as was taken beyond what there was; whether that was possible.
+
+    Every mechanism that consumed it at the step's start gives back the same part, with all its other
+    gains, so that whatever the mechanisms conserve stays conserved.
+    """
+    dust = _DUST * species.typical * species.place.total
+    if amount <= dust:
+        c = system.state(u)[species]
+        c[:] = 0.0
+        return True
+    takers = []
+    for mechanism, gains in system.gains(before, t):
+        if species in gains:
+            taken = -float(np.sum(gains[species] * mechanism.where.measure))
+            if taken > 0.0:
+                takers.append((mechanism, gains, taken))
+    total = sum(taken for _, _, taken in takers)
+    if total == 0.0:
+        return False
+    part = (amount + dust) / total
+    for mechanism, gains, _ in takers:
+        system.add(u, mechanism, {one: -part * np.asarray(gain) for one, gain in gains.items()})
+    return True
 
 
 def _give_up(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> None:

@@ -25,12 +25,12 @@ class Settings:
     mobile_buffer: float = 7.5 * uM  # fura-like indicator; ASTRO default
     immobile_buffer: float = 70 * uM  # endogenous; ASTRO default
     receptor_on: float = 30 / (uM * s)  # mGluR at a resolved glutamate transient; calibrated (trap C6)
-    sites: int = 24  # release sites; choice
+    sites: int = 12  # release sites; choice
     vesicles: int = 4  # slots of each site for each transmitter; Manninen 2020
     atp_vesicle: float = 85_000 * molecule  # lysosome of 300 nm at 10 mM; M
     d_serine_vesicle: float = 8_000 * molecule  # twice the 4000 of a 50 nm vesicle of ATP; choice
-    atp_emptying: float = 20 * ms  # of a lysosome through its pore; choice
-    d_serine_emptying: float = 2 * ms  # choice
+    atp_emptying: float = 100 * ms  # astrocytes' fusion pores stay narrow for long; choice
+    d_serine_emptying: float = 50 * ms  # choice
     glutamate_emptying: float = 0.1 * ms  # of a synaptic vesicle; choice
     atp_loss: float = 0.9 / s  # ATP to adenosine: the first step of the cascade in target P1
     adenosine_loss: float = 0.35 / s  # uptake: the last step of the cascade in target P1
