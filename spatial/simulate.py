@@ -9,6 +9,7 @@ import numpy as np
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
 from spatial.integrate.step_control import Tolerance, advance, first_step
+from spatial.integrate.w_method import hierarchies
 from spatial.model import Concentrations, Model
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
@@ -74,7 +75,7 @@ class _Diary:
 def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Generator, diary: _Diary,
          every: float, frames: Frames | None, frame_times: list[float], progress: Progress | None) -> dict[str, Any]:
     """Step from 0 to `until`; the number of steps taken and rejected, and the smallest concentration."""
-    u, t = system.initial(), 0.0
+    u, t, multigrid = system.initial(), 0.0, hierarchies(system)
     instants = set(system.instants().tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
     dt, taken, rejected, noted, smallest = 0.0, 0, 0, 0.0, _smallest(system, u)
@@ -82,7 +83,7 @@ def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Gene
     for stop in stops:
         while t < stop:
             dt = dt or first_step(system, u, t, tolerance)
-            done = advance(system, u, t, dt, stop, tolerance)
+            done = advance(system, multigrid, u, t, dt, stop, tolerance)
             u, t, dt = done.u, done.t, done.suggested
             taken, rejected = taken + 1, rejected + done.rejected
             smallest = min(smallest, _smallest(system, u))

@@ -126,7 +126,6 @@ class System:
     model: Model
     layout: Layout
     stiffness: Mapping[str, csr_matrix]  # K of each place; empty where nothing diffuses
-    diagonal: Mapping[str, Floats]  # (n,) of K
     diffusion: Mapping[str, Floats]  # (m,) D of the species of each place
     terms: tuple[Term, ...]
 
@@ -265,8 +264,7 @@ def assemble(model: Model) -> System:
         place, D = of[0].place, np.array([species.D for species in of])
         operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
         diffusion[name] = D
-    diagonal = {name: K.diagonal() for name, K in operators.items()}
-    system = System(model, layout, operators, diagonal, diffusion, ())
+    system = System(model, layout, operators, diffusion, ())
     return replace(system, terms=tuple(Term(mechanism, _probe(system, mechanism)) for mechanism in model.mechanisms))
 
 

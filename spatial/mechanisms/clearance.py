@@ -1,6 +1,7 @@
 """First-order fates of a molecule: cleared, converted, or gone through an open boundary."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 from spatial import checks
 from spatial.geometry.place import Place
@@ -35,5 +36,9 @@ def open_permeability(D: float, radius: float, volume_fraction: float = 1.0, tor
     Outside `radius` [um] a steady field with first-order `loss` [1/s] falls as exp(-r/L)/r, with
     L = sqrt(D*/loss) and D* = D/lambda^2, so its flux is alpha D* (1/radius + 1/L) c.
     """
+    for name, value in (("D", D), ("radius", radius), ("tortuosity", tortuosity)):
+        checks.positive(f"open boundary: {name}", value)
+    for name, value in (("volume fraction", volume_fraction), ("loss", loss)):
+        checks.number(f"open boundary: {name}", value)
     apparent = D / tortuosity**2
-    return volume_fraction * apparent * (1 / radius + (loss / apparent) ** 0.5)
+    return volume_fraction * apparent * (1 / radius + sqrt(loss / apparent))

@@ -50,6 +50,11 @@ class Exocytosis:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        initial = np.atleast_1d(self.docked.initial)
+        wrong = initial[(initial > self.slots) | (initial != np.rint(initial))]
+        if wrong.size:
+            raise checks.InputError(f"Exocytosis: {self.docked.name!r} begins with {wrong[0]:g} vesicles at a site; "
+                                    f"it must be a whole number from 0 to slots, {self.slots}")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing: vesicles only act in `leap`."""

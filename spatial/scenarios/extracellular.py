@@ -75,7 +75,7 @@ def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
     ecs, plasma, sites, ledger = mesh["ecs"], mesh["plasma membrane"], mesh[SITES], mesh[LEDGER]
 
     def gone(name: str) -> Species:
-        return Species(f"{name} gone", ledger, unit="uM", signed=True)
+        return Species(f"{name} gone", ledger, unit="uM", signed=True, scale=100.0)
 
     def docked(name: str) -> Species:
         return Species(f"docked {name} vesicles", sites, settings.vesicles, unit="vesicles")

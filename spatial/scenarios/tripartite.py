@@ -55,7 +55,7 @@ def synapses_at_rest(where: Place) -> SynapseStates:
 
     return SynapseStates(
         u=state("u"), x=state("x", 1.0), released=Species("released glutamate", where, unit="uM um^3"),
-        leaving=Species("glutamate in fused vesicles", where, unit="uM um^3"),
+        leaving=Species("glutamate in fused vesicles", where, unit="uM um^3", scale=TsodyksMarkram.resource),
         pre_trace=state("presynaptic trace"), post_trace=state("postsynaptic trace"),
         eligibility=state("eligibility", scale=0.01, signed=True),
         weight=state("weight change", scale=1e-3, signed=True))

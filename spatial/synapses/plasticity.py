@@ -19,8 +19,8 @@ class ThreeFactorRule:
     dw/dt = e g_a / tau_e with g_a = theta_co(D) - theta_co(rest) (biophysics A13). So one pair under a
     gate of 1 changes w by STDP's A+ exp(-dt/tau+), and without the astrocyte nothing changes at all.
     A synapse that does not fire takes part in two ways: glutamate that spills over to its NMDA receptors
-    counts as presynaptic activity, in units of what its own vesicle would do; and every postsynaptic
-    spike may lower its eligibility by `A_alone` (heterosynaptic depression; Chistiakova 2014).
+    counts as presynaptic activity, in units of what its own vesicle would do; and a postsynaptic spike
+    lowers the eligibility of every synapse by `A_alone` (heterosynaptic depression; Chistiakova 2014).
     """
 
     where: Place  # the synapses
@@ -44,6 +44,8 @@ class ThreeFactorRule:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        for name in ("tau_plus", "tau_minus", "tau_e", "EC50"):
+            checks.positive(f"ThreeFactorRule: {name}", getattr(self, name))
         check_trains(self.trains, len(self.where))
         check_trains((self.post,), 1)
 
@@ -63,7 +65,7 @@ class ThreeFactorRule:
 
     def jump(self, c: Concentrations, t: float) -> Gains:
         """What the spikes at `t` leave in the traces."""
-        pre, post = firing(self.trains, t), float(np.any(self.post == t))
+        pre, post = firing(self.trains, t), float(firing((self.post,), t)[0])
         paired = post * (self.A_plus * c[self.pre_trace] - self.A_alone) - pre * self.A_minus * c[self.post_trace]
         return {self.pre_trace: pre, self.post_trace: post, self.eligibility: paired}
 

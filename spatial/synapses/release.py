@@ -34,6 +34,9 @@ class TsodyksMarkram:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.positive("TsodyksMarkram: K_A1", self.K_A1)
+        if self.U0 > 1:
+            raise checks.InputError(f"TsodyksMarkram: U0 is {self.U0:g}; it must be a probability, at most 1")
         check_trains(self.trains, len(self.where))
 
     @property

@@ -8,6 +8,7 @@ from spatial.geometry.place import Floats
 
 def regular(count: int, rate: float, start: float = 0.0) -> Floats:
     """(count,) times of spikes at a regular `rate` [Hz], the first at `start` [s]."""
+    number("number of spikes", count)
     positive("spike rate", rate)
     number("first spike", start)
     return start + np.arange(count) / rate
@@ -16,6 +17,7 @@ def regular(count: int, rate: float, start: float = 0.0) -> Floats:
 def poisson(rate: float, until: float, rng: np.random.Generator) -> Floats:
     """Times of a Poisson train of `rate` [Hz] between 0 and `until` [s]."""
     number("spike rate", rate)
+    number("end of the spike train", until)
     return np.sort(rng.uniform(0.0, until, rng.poisson(rate * until)))
 
 

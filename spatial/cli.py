@@ -1,0 +1,204 @@
+"""The command line: run a scenario, look at a mesh, make one."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spatial.checks import InputError
+from spatial.units import m, mm, ms, nm, um
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spatial.geometry.tripartite import Tripartite
+    from spatial.scenarios.experiment import Experiment
+    from spatial.scenarios.neighbourhood import Neighbourhood
+    from spatial.scenarios.report import Changes
+    from spatial.scenarios.settings import Settings
+    from spatial.simulate import Progress
+
+SCENARIOS = ("tripartite",)
+UNITS = {"um": um, "nm": nm, "mm": mm, "m": m}
+FRAMES = 40  # after the first, at most
+BETWEEN = 5 * ms  # from frame to frame, at least
+EVERY = 1 * ms  # between the values kept of a probe
+
+Scenario = Annotated[str, typer.Argument(help=f"One of: {', '.join(SCENARIOS)}.")]
+Unit = Annotated[str, typer.Option(help=f"Unit of the mesh file: {', '.join(UNITS)}.")]
+Resolution = Annotated[float | None, typer.Option(
+    help="Factor on every edge length of the parametric mesh; 2 is twice coarser.", show_default="1")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what is wrong with the input is told in one sentence, with exit code 2."""
+    for name, value in {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "FIPY_SOLVERS": "scipy"}.items():
+        os.environ.setdefault(name, value)
+    try:
+        _app()(args=arguments, prog_name="spatial")
+    except (InputError, OSError) as error:
+        print("spatial:", " ".join(str(error).split()), file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _app() -> typer.Typer:
+    """The commands."""
+    app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False,
+                      pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(run)
+    mesh = typer.Typer(help="Look at a mesh, or make one.", no_args_is_help=True)
+    mesh.command()(info)
+    mesh.command()(make)
+    app.add_typer(mesh, name="mesh")
+    return app
+
+
+def run(scenario: Scenario,
+        mesh: Annotated[Path | None, typer.Option(help="A mesh instead of the parametric one.")] = None,
+        unit: Unit = "um",
+        out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
+        force: Annotated[bool, typer.Option("--force", help="Replace earlier results.")] = False,
+        seed: Annotated[int, typer.Option(help="Same seed, same files.", min=0)] = 0,
+        duration: Annotated[float | None, typer.Option(help="Simulated time [s].")] = None,
+        no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
+        resolution: Resolution = None,
+        quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, no table.")] = False) -> None:
+    """Run a scenario; leave fields, recording, summary and pictures in one folder."""
+    import numpy as np
+
+    from spatial.output.folder import results_folder
+    from spatial.output.gl import check_rendering
+    from spatial.scenarios.tripartite import tripartite
+
+    started = time.perf_counter()
+    _check_scenario(scenario)
+    settings = _settings(duration, not no_astrocyte)
+    check_rendering()
+    with results_folder(out, force) as folder:
+        rng = np.random.default_rng(seed)
+        place = _neighbourhood(mesh, unit, resolution, rng)
+        experiment = tripartite(place.mesh, place.synapses, settings, rng)
+        found = _results(folder, experiment, settings, seed, quiet)
+    if not quiet:
+        _tell(found, out, time.perf_counter() - started)
+
+
+def info(file: Annotated[Path, typer.Argument(help="A mesh in any format that meshio reads.")],
+         unit: Unit = "um") -> None:
+    """Tell regions, membranes, measures and quality of a mesh file."""
+    from spatial.geometry.load import load
+    from spatial.geometry.quality import quality_report
+
+    print(quality_report(load(file, _unit(unit))))
+
+
+def make(scenario: Scenario,
+         out: Annotated[Path, typer.Argument(help="The .msh file to write.")],
+         resolution: Resolution = None) -> None:
+    """Make the parametric mesh of a scenario."""
+    from spatial.geometry.load import save
+    from spatial.geometry.quality import quality_report
+    from spatial.geometry.tripartite import tripartite
+
+    _check_scenario(scenario)
+    if out.suffix != ".msh" or not out.parent.is_dir() or out.exists():
+        raise InputError(f"{out} cannot be made: its name must end in .msh and be new, "
+                         "and its folder must exist")
+    tetrahedra = tripartite(_shape(resolution))
+    save(tetrahedra, out)
+    print(quality_report(tetrahedra))
+
+
+def _check_scenario(name: str) -> None:
+    if name not in SCENARIOS:
+        raise InputError(f"there is no scenario {name!r}; there is {', '.join(SCENARIOS)}")
+
+
+def _unit(name: str) -> float:
+    if name not in UNITS:
+        raise InputError(f"unit {name!r} is not known; it must be one of {', '.join(UNITS)}")
+    return UNITS[name]
+
+
+def _settings(duration: float | None, astrocyte: bool) -> "Settings":
+    from spatial.scenarios.settings import Settings
+
+    settings = Settings(astrocyte=astrocyte)
+    return settings if duration is None else replace(settings, duration=duration)
+
+
+def _shape(resolution: float | None) -> "Tripartite":
+    from spatial.geometry.tripartite import Tripartite
+
+    return Tripartite() if resolution is None else Tripartite(resolution=resolution)
+
+
+def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
+                   rng: "np.random.Generator") -> "Neighbourhood":
+    """The geometry: that of the file, or else the parametric one."""
+    from spatial.geometry.load import load
+    from spatial.scenarios.neighbourhood import neighbourhood, parametric
+
+    if mesh is None:
+        return parametric(_shape(resolution))
+    if resolution is not None:
+        raise InputError("--resolution is for the parametric mesh; leave it out with --mesh")
+    return neighbourhood(load(mesh, _unit(unit)), rng)
+
+
+def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed: int,
+             quiet: bool) -> "Changes":
+    """Compute, and write every file into the folder."""
+    import numpy as np
+
+    from spatial.output.recording_file import write_recording, write_summary
+    from spatial.output.vtkhdf import FieldsFile
+    from spatial.scenarios.report import Highest, Together, changes, pictures, summary
+    from spatial.simulate import simulate
+
+    until = experiment.duration
+    times = np.linspace(0.0, until, 1 + max(1, min(FRAMES, round(until / BETWEEN))))
+    calcium = Highest(experiment.species["calcium"])
+    transmitter = Highest(experiment.species["D-serine"], of_mean=True)
+    with FieldsFile(folder / "fields.vtkhdf", experiment.film) as fields, _progress(until, quiet) as tell:
+        frames = Together((fields, calcium, transmitter))
+        recording = simulate(experiment.model, until, experiment.watch, every=EVERY, seed=seed,
+                             frames=frames, frame_times=times, progress=tell)
+    write_recording(recording, folder / "recording.h5")
+    write_summary(summary(experiment, recording, settings), folder / "summary.json")
+    pictures(folder, experiment, recording, calcium, transmitter)
+    return changes(experiment, recording)
+
+
+@contextmanager
+def _progress(duration: float, quiet: bool) -> "Iterator[Progress]":
+    """A bar with the simulated time, the step's length and the time left, on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.completed:6.3f} of {task.total:g} s"), BarColumn(),
+               TextColumn("step {task.fields[step]:8.3f} ms"), TextColumn("elapsed"), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("run", total=duration, step=0.0)
+        yield lambda t, dt: bar.update(task, completed=t, step=1000 * dt)
+
+
+def _tell(found: "Changes", out: Path, seconds: float) -> None:
+    """A table of what happened at each synapse, nearest first, and where the files are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("synapse", "distance [µm]", "weight change [%]", "release probability [%]")
+    for k in found.distance.argsort(kind="stable").tolist():
+        table.add_row("active" if found.active[k] else str(k), f"{found.distance[k]:.2f}",
+                      f"{found.weight[k]:+.3g}", f"{found.release[k]:+.3g}")
+    console = Console()
+    console.print(table)
+    console.print(f"Results are in {out.resolve()} ({seconds:.0f} s).", soft_wrap=True, highlight=False)

@@ -1,0 +1,150 @@
+"""What a run of an experiment leaves for people: the summary and four pictures."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial.geometry.place import Floats, Place
+from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.model import Concentrations, Species
+from spatial.observe.recording import Recording
+from spatial.output.figures import Panel, heterosynaptic_map, time_courses
+from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain
+from spatial.scenarios.experiment import Experiment
+from spatial.scenarios.settings import SYNAPSES, Settings
+from spatial.simulate import Frames
+from spatial.units import nm
+
+_NEURONS = {"bouton": BOUTON, "spine": SPINE}
+_GAP = 4 * nm
+_PANELS = (
+    Panel("glutamate", ("glutamate at synapses",), ("at each synapse",)),
+    Panel("IP3 and Ca2+", ("mean IP3", "peak calcium", "mean calcium"),
+          ("mean IP3", "peak Ca2+", "mean Ca2+")),
+    Panel("fused", ("total fused ATP vesicles", "total fused D-serine vesicles"),
+          ("with ATP", "with D-serine")),
+    Panel("D-serine", ("D-serine at synapses",), ("at each synapse",)),
+    Panel("adenosine", ("adenosine at synapses",), ("at each synapse",)),
+    Panel("weight change", ("weight change",), ("of each synapse",)),
+)
+
+
+class Highest:
+    """Frames that keep one field: that of the frame where its largest value, or its mean, is highest."""
+
+    def __init__(self, species: Species, of_mean: bool = False) -> None:
+        place = species.place
+        self.species, self.time, self.values = species, 0.0, np.zeros(len(place))
+        self._weight = place.measure / place.total if of_mean else None
+        self._highest = -np.inf
+
+    def write(self, t: float, c: Concentrations) -> None:
+        """Keep the field at time `t` [s] if it is the highest so far."""
+        values = c[self.species]
+        height = float(values.max() if self._weight is None else self._weight @ values)
+        if height > self._highest:
+            self._highest, self.time, self.values = height, t, np.array(values)
+
+    def label(self, name: str = "") -> str:
+        """What the field is and when, to write beside a colour bar."""
+        return f"{name or self.species.name} at {self.time:.2f} s [{self.species.unit}]"
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several frames as one."""
+
+    frames: tuple[Frames, ...]
+
+    def write(self, t: float, c: Concentrations) -> None:
+        """Keep the concentrations at time `t` [s] in each of them."""
+        for each in self.frames:
+            each.write(t, c)
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What happened to each of k synapses by the end of a run, the first `active` ones firing."""
+
+    distance: Floats  # (k,) um from the active synapse
+    weight: Floats  # (k,) change [percent]
+    release: Floats  # (k,) change of the release probability [percent], the largest during the run
+    active: NDArray[np.bool_]  # (k,)
+
+
+def changes(experiment: Experiment, recording: Recording) -> Changes:
+    """Distance, weight change and change of release probability of every synapse."""
+    centres = experiment.mesh[SYNAPSES].centres
+    active = np.array([len(train) > 0 for train in experiment.spikes])
+    probability = recording.series["release probability"].values
+    relative = 100 * (probability / probability[0] - 1)
+    strongest = relative[np.abs(relative).argmax(axis=0), np.arange(relative.shape[1])]
+    return Changes(np.linalg.norm(centres - centres[0], axis=1),
+                   100 * recording.series["weight change"].values[-1], strongest, active)
+
+
+def summary(experiment: Experiment, recording: Recording, settings: Settings) -> dict[str, Any]:
+    """Everything about a run in a few numbers; equal for equal input and seed."""
+    run, calcium = dict(recording.provenance), recording["peak calcium"]
+    return {
+        "scenario": experiment.name,
+        "seed": run.pop("seed"),
+        "settings": asdict(settings),
+        "mesh": {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
+                 for name, place in experiment.mesh.places.items()},
+        "run": run,
+        "largest relative drift": _drifts(experiment, recording),
+        "peak calcium": {"value": calcium.max(), "unit": "uM",
+                         "time [s]": recording.times[calcium.argmax()]},
+        "vesicles fused": {kind: recording[f"total fused {kind} vesicles"][-1]
+                           for kind in ("ATP", "D-serine")},
+        "synapses": _synapses(experiment, recording),
+    }
+
+
+def _synapses(experiment: Experiment, recording: Recording) -> list[dict[str, Any]]:
+    """What happened to each synapse, the active one first."""
+    found, centres = changes(experiment, recording), experiment.mesh[SYNAPSES].centres
+    return [{"active": found.active[k], "position [um]": centres[k], "distance [um]": found.distance[k],
+             "weight change [%]": found.weight[k], "largest release probability change [%]": found.release[k]}
+            for k in range(len(centres))]
+
+
+def _drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
+    """How far each conserved quantity was from its start, over its turnover."""
+    found = {}
+    for one in experiment.conserved:
+        value, turnover = recording[one.probe.name], recording[one.turnover.name]
+        found[one.name] = float(np.abs(value - value[0]).max() / (turnover.max() or 1.0))
+    return found
+
+
+def pictures(folder: Path, experiment: Experiment, recording: Recording,
+             calcium: Highest, transmitter: Highest) -> None:
+    """Draw the four pictures of a run into a folder."""
+    found, mesh = changes(experiment, recording), experiment.mesh
+    synapses, plasma = mesh[SYNAPSES].centres, mesh[PLASMA_MEMBRANE]
+    neurons = [Shape.of(mesh[name], colour, 0.25, name)
+               for name, colour in _NEURONS.items() if name in mesh.places]
+    microdomain(folder / "calcium.png", calcium.species.place, calcium.values, calcium.label("Ca2+"),
+                [Shape.of(mesh[ER_MEMBRANE], ER, 1.0, "ER"), _glass_over(plasma), *neurons],
+                synapses[:1], opened=True)
+    field_around(folder / "gliotransmitter.png", transmitter.species.place, transmitter.values,
+                 transmitter.label(), synapses, found.active,
+                 [Shape.of(plasma, ASTROCYTE, 1.0, "astrocyte"), *neurons])
+    time_courses(folder / "time_courses.png", recording, _PANELS, experiment.spikes[0])
+    heterosynaptic_map(folder / "heterosynaptic_map.png", found.distance, found.weight, found.release,
+                       found.active, synapses)
+
+
+def _glass_over(plasma: Place) -> Shape:
+    """The plasma membrane as glass, a little outside itself, to show what is cut away of a process."""
+    corners = plasma.centres[plasma.cells]
+    outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal = np.zeros((len(plasma), 3))
+    np.add.at(normal, plasma.cells, outward[:, None])
+    moved = plasma.centres + _GAP * normal / np.linalg.norm(normal, axis=1, keepdims=True)
+    return Shape(moved, plasma.cells, ASTROCYTE, 0.15, "astrocyte")

@@ -1,0 +1,71 @@
+"""Every mechanism, whichever file it is in, refuses parameters that are negative or not numbers."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import spatial.mechanisms
+import spatial.synapses
+from spatial.checks import InputError
+from spatial.geometry.place import Place
+from spatial.geometry.well_mixed import pool
+from spatial.model import Species
+
+PLACE = pool("cytosol", [1.0])
+
+
+def mechanism_classes() -> Iterator[type]:
+    """All dataclasses with rates that live in the two packages of mechanisms."""
+    for package in (spatial.mechanisms, spatial.synapses):
+        for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            for _, kind in inspect.getmembers(importlib.import_module(found.name), inspect.isclass):
+                if kind.__module__ == found.name and is_dataclass(kind) and hasattr(kind, "rates"):
+                    yield kind
+
+
+CLASSES = list(mechanism_classes())
+NUMBERS = [(kind, field.name) for kind in CLASSES for field in fields(kind) if field.type in (float, int)]
+
+
+def arguments(kind: type) -> dict[str, Any]:
+    """Something of the right type for every field without a default."""
+    made = {Place: lambda name: PLACE, Species: lambda name: Species(name, PLACE),
+            float: lambda name: 1.0, int: lambda name: 1}
+    arrays = {"trains": (np.zeros(0),), "post": np.zeros(0)}
+    return {field.name: arrays[field.name] if field.name in arrays else made[field.type](field.name)
+            for field in fields(kind) if field.default is MISSING}
+
+
+def test_the_classes_are_found():
+    names = {kind.__name__ for kind in CLASSES}
+    assert {"LiRinzel", "SERCA", "Exocytosis", "Emptying", "TsodyksMarkram", "ThreeFactorRule"} <= names
+    assert len(names) >= 16
+    assert len(NUMBERS) >= 50
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_defaults_are_accepted(kind):
+    assert kind(**arguments(kind)).where is PLACE
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf], ids=str)
+@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_parameter_that_is_negative_or_no_number_is_refused(kind, name, value):
+    sentence = rf"^{kind.__name__}: {name} is {value:g}; it must be a finite number >=? 0$"
+    with pytest.raises(InputError, match=sentence):
+        kind(**{**arguments(kind), name: value})
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_default_has_its_source_beside_it(kind):
+    """A comment names the source or says that it is a choice; a named constant has its own."""
+    for line in inspect.getsource(kind).splitlines():
+        if re.match(r" {4}\w+: (float|int) = ", line):
+            assert "#" in line or re.search(r"= [A-Z][A-Z0-9_]+$", line), f"{kind.__name__}: no source in {line!r}"

@@ -1,0 +1,133 @@
+"""The meshes of the scenario: a process alone gets lumen, tissue and synapses; a whole one its cleft."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from spatial.checks import InputError
+from spatial.geometry.load import load
+from spatial.geometry.locate import inside
+from spatial.geometry.shapes import ball, used_points
+from spatial.geometry.surfaces import membranes
+from spatial.geometry.tetrahedra import Region, Tetrahedra
+from spatial.geometry.tripartite import Tripartite
+from spatial.operators.control_volumes import discretise
+from spatial.scenarios.neighbourhood import around_process, neighbourhood, resolved
+from spatial.scenarios.settings import Settings
+from spatial.scenarios.tripartite import tripartite
+from spatial.system import assemble
+
+MESHES = Path(__file__).resolve().parents[1] / "meshes"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"
+REAL = [("d1s3a107b1", 0.00545), ("d1s10a24b1", 0.00294), ("d1s8a22b1", 0.00028)]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Tetrahedra:
+    return load(MESHES / "tripartite_coarse.msh")
+
+
+@pytest.fixture(scope="module")
+def process(whole) -> Tetrahedra:
+    """The cytosol of the tripartite synapse alone, its ER a void."""
+    points, cells = used_points(whole.points, whole.cells[whole.cells_of("cytosol")])
+    region, regions = np.zeros(len(cells), np.int64), (Region("cytosol"),)
+    return Tetrahedra(points, cells, region, regions, membranes(points, cells, region, regions))
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def test_the_lumen_of_a_process_alone_has_the_volume_of_its_er(whole, process):
+    mesh = around_process(process, rng()).mesh
+    assert mesh["er"].total == pytest.approx(discretise(whole)["er"].total, rel=1e-9)
+    assert len(mesh["er"]) == 1
+    assert set(mesh["er membrane"].touches) == {"cytosol", "er"}
+
+
+def test_homogenised_tissue_around_a_process_is_bounded_by_its_outer_faces(process):
+    mesh = around_process(process, rng()).mesh
+    cell = mesh["plasma membrane"].centres
+    x, y, z = np.ptp(cell, axis=0) + 2.0
+    assert mesh["far boundary"].total == pytest.approx(2 * (x * y + y * z + z * x))
+    assert mesh["ecs"].total == pytest.approx(0.2 * x * y * z)
+    assert mesh["neuropil"].total == pytest.approx(mesh["ecs"].total)
+    touched = mesh["ecs"].centres[mesh["far boundary"].touches["ecs"]]
+    assert np.array_equal(touched, mesh["far boundary"].centres)
+
+
+def test_synapses_lie_around_the_process_with_the_density_of_the_neuropil(process):
+    found = [around_process(process, rng(seed)) for seed in range(12)]
+    membrane = cKDTree(found[0].mesh["plasma membrane"].centres)
+    low, high = membrane.mins - 0.8, membrane.maxes + 0.8
+    near = membrane.query(rng(99).uniform(low, high, (20_000, 3)))[0] <= 0.8
+    expected = 1.69 * near.mean() * np.prod(high - low)
+    count = np.mean([len(one.synapses) for one in found])
+    assert count == pytest.approx(expected, abs=4 * np.sqrt(expected / 12))
+    for one in found:
+        away = membrane.query(one.synapses)[0]
+        assert len(away) >= 7
+        assert away.argmin() == 0
+        assert away.max() <= 0.8
+
+
+def test_no_synapse_lies_in_the_process_or_its_er(whole, process):
+    mesh = discretise(whole)
+    for seed in range(12):
+        synapses = around_process(process, rng(seed)).synapses
+        assert not inside(mesh["cytosol"], synapses).any()
+        assert not inside(mesh["er"], synapses).any()
+
+
+def test_the_active_synapse_of_a_whole_mesh_is_in_the_cleft_and_others_in_the_neuropil(whole):
+    place = resolved(whole, rng())
+    assert np.linalg.norm(place.synapses[0]) < 0.08  # radius of the contact is 0.148
+    assert abs(place.synapses[0, 2]) <= 0.01
+    assert len(place.synapses) >= 7
+    assert np.linalg.norm(place.synapses[1:] - place.synapses[0], axis=1).max() <= 2.0
+    clear = [Tripartite().clearance(tuple(one)) for one in place.synapses[1:].tolist()]
+    assert min(clear) > 0.0
+
+
+def test_the_same_seed_gives_the_same_synapses(process):
+    a, b, c = (neighbourhood(process, rng(seed)).synapses for seed in (1, 1, 2))
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_a_mesh_without_what_the_scenario_needs_is_refused(whole):
+    with pytest.raises(InputError, match=r"no ER, which the scenario needs: neither a region 'er' nor a void "
+                                         r"in the cytosol; take a process with ER"):
+        neighbourhood(ball(1.0, 0.5), rng())
+    with pytest.raises(InputError, match=r"this mesh has no region 'cytosol', which the scenario needs; "
+                                         r"it has \['dendrite'\]"):
+        neighbourhood(ball(1.0, 0.5, Region("dendrite")), rng())
+    plain = replace(whole, regions=tuple(replace(region, part=None) for region in whole.regions))
+    with pytest.raises(InputError, match=r"no region 'ecs/neuropil', which the scenario needs; it has \["):
+        neighbourhood(plain, rng())
+    near_by = np.linalg.norm(whole.points[whole.cells].mean(axis=1), axis=1) < 2.85
+    with pytest.raises(InputError, match=r"has room for \d of the 7 synapses that the scenario needs"):
+        neighbourhood(replace(whole, region=np.where(near_by & (whole.region == 1), 0, whole.region)), rng())
+
+
+@pytest.mark.parametrize("make", [around_process, resolved])
+def test_the_scenario_assembles_on_both_kinds_of_mesh(whole, process, make):
+    place = make(process if make is around_process else whole, rng())
+    experiment = tripartite(place.mesh, place.synapses, Settings(), rng())
+    system = assemble(experiment.model)
+    assert np.isfinite(system.rate(system.initial(), 0.0)).all()
+
+
+@pytest.mark.parametrize(("name", "lumen"), REAL)
+def test_real_processes_become_neighbourhoods(name, lumen):
+    path = DATA / f"{name}.msh"
+    if not path.is_file():
+        pytest.skip(f"the real mesh {path} is not here")
+    place = neighbourhood(load(path), rng())
+    assert place.mesh["er"].total == pytest.approx(lumen, rel=0.01)
+    assert len(place.synapses) >= 7
+    assert not inside(place.mesh["cytosol"], place.synapses).any()
