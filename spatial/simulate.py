@@ -90,7 +90,8 @@ def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Gene
             if t - noted >= every or t == stop:
                 diary.note(t, system.state(u))
                 noted = t
-            system.leap(u, t, done.dt, rng)
+            if system.leap(u, t, done.dt, rng):
+                dt = float(np.sqrt(dt * min(dt, first_step(system, u, t, tolerance))))
             if progress:
                 progress(t, done.dt)
         if stop in instants:

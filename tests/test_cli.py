@@ -64,8 +64,8 @@ def results(gl: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two short runs of the same seed, over the first spike."""
     path = tmp_path_factory.mktemp("runs")
     for name in "ab":
-        succeed("run", "tripartite", "--resolution", 2, "--duration", 0.102, "--seed", 3, "--out", path / name,
-                "--quiet")
+        succeed("run", "tripartite", "--resolution", 2, "--duration", 0.102, "--seed", 3, "--quiet",
+                "--out", path / name)
     return path
 
 
@@ -80,7 +80,8 @@ def test_the_summary_tells_what_happened_at_each_synapse(results: Path) -> None:
     assert [one["active"] for one in summary["synapses"]] == [True] + 12 * [False]
     positions = [one["position [um]"] for one in summary["synapses"]]
     assert np.allclose(positions, [(0, 0, 0), *Tripartite().neighbours])
-    assert np.allclose([one["distance [um]"] for one in summary["synapses"]], np.linalg.norm(positions, axis=1))
+    distances = [one["distance [um]"] for one in summary["synapses"]]
+    assert np.allclose(distances, np.linalg.norm(positions, axis=1))
     assert max(summary["largest relative drift"].values()) < 1e-10
     assert summary["run"]["smallest concentration"] >= 0.0
 
@@ -133,8 +134,8 @@ def test_mesh_make_and_info_tell_the_same(tmp_path: Path, capsys: Captured) -> N
     read = capsys.readouterr().out
     assert sorted(made.splitlines()) == sorted(read.splitlines())
     assert "plasma membrane" in read
-    succeed("mesh", "info", COARSE, "--unit", "nm")
-    assert "the extent is 0.006 um, unusual" in capsys.readouterr().out
+    said = refused(capsys, "mesh", "info", COARSE, "--unit", "nm")
+    assert "its extent is 0.006 um, not 0.01 to 1000 um; if the file is in micrometres pass unit=um" in said
 
 
 def test_a_failed_run_leaves_nothing(

@@ -77,7 +77,7 @@ def test_synapses_lie_around_the_process_with_the_density_of_the_neuropil(proces
 
 def test_no_synapse_lies_in_the_process_or_its_er(whole, process):
     mesh = discretise(whole)
-    for seed in range(12):
+    for seed in range(40):
         synapses = around_process(process, rng(seed)).synapses
         assert not inside(mesh["cytosol"], synapses).any()
         assert not inside(mesh["er"], synapses).any()

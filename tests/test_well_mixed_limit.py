@@ -19,8 +19,8 @@ from spatial.mechanisms.mglur import GqReceptor
 from spatial.mechanisms.plc import PLCBeta, PLCDelta
 from spatial.mechanisms.pmca import PMCA
 from spatial.mechanisms.serca import SERCA
-from spatial.model import Model, Species
-from spatial.observe.probes import mean
+from spatial.model import Concentrations, Model, Species
+from spatial.observe.probes import Probe, mean
 from spatial.observe.recording import Recording
 from spatial.operators.control_volumes import discretise
 from spatial.simulate import simulate
@@ -106,8 +106,15 @@ def by_hand(svr: float, t: Floats) -> dict[str, Floats]:
     return dict(zip(NAMES, found.y, strict=True))
 
 
+CALCIUM = ("calcium", "ER calcium", "mobile bound", "immobile bound", "calcium outside")
+
+
 def record(model: Model) -> Recording:
-    return simulate(model, UNTIL, [mean(species) for species in model], tolerance=Tolerance(5e-3))
+    def amount(c: Concentrations) -> float:
+        return sum(float(one.place.measure @ c[one]) for one in model if one.name in CALCIUM)
+
+    watch = [*(mean(species) for species in model), Probe("all calcium", "uM um^3", amount)]
+    return simulate(model, UNTIL, watch, tolerance=Tolerance(5e-3))
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,12 @@ def test_a_mesh_without_space_is_the_ode_written_by_hand(runs, name):
 def test_fast_diffusion_on_tetrahedra_is_the_mesh_without_space(runs, name):
     space, none = runs.space, runs.none
     assert apart(space.times, space[f"mean {name}"], none.times, none[f"mean {name}"]) < 0.01
+
+
+def test_all_calcium_is_somewhere(runs):
+    for run in (runs.space, runs.none):
+        assert abs(run["mean calcium outside"][-1]) > 1e-4
+        np.testing.assert_allclose(run["all calcium"], run["all calcium"][0], rtol=1e-10)
 
 
 def test_without_fast_diffusion_the_cell_is_another(runs):
