@@ -87,11 +87,11 @@ def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Gene
             u, t, dt = done.u, done.t, done.suggested
             taken, rejected = taken + 1, rejected + done.rejected
             smallest = min(smallest, _smallest(system, u))
+            if system.leap(u, t, done.dt, rng):
+                dt = float(np.sqrt(dt * min(dt, first_step(system, u, t, tolerance))))
             if t - noted >= every or t == stop:
                 diary.note(t, system.state(u))
                 noted = t
-            if system.leap(u, t, done.dt, rng):
-                dt = float(np.sqrt(dt * min(dt, first_step(system, u, t, tolerance))))
             if progress:
                 progress(t, done.dt)
         if stop in instants:

@@ -108,6 +108,9 @@ class Mesh(Mapping[str, Place]):
             raise InputError(f"no place {name!r} in this mesh; it has {sorted(self.places)}")
         return self.places[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
 

@@ -8,12 +8,13 @@ from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
 from spatial.integrate.positivity import repair
 from spatial.integrate.w_method import Hierarchies, factorise, step
-from spatial.model import Species
+from spatial.model import Gains, Mechanism, Species
 from spatial.system import System
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 4.0
 _MOST_TRIES = 40
 _MOST_MENDS = 6
+_BOTTOMLESS = 0.5  # a drain that takes this part of its rate from nothing is an error of the model's
 _NOTHING = 1e-40  # so little that its square would slow down the processor (denormal numbers)
 _DUST = 1e-15  # of its typical size: a mean so small is zero
 
@@ -152,11 +153,12 @@ def _hand_back(system: System, before: Floats, u: Floats, t: float, species: Spe
         c = system.state(u)[species]
         c[:] = 0.0
         return True
-    acting = [(mechanism, gains, np.asarray(gains[species] * mechanism.where.measure))
-              for mechanism, gains in system.gains(before, t) if species in gains]
+    empty = u.copy()
+    system.state(empty)[species][:] = 0.0
+    acting, taken_from_nothing = _flows(system, before, t, species), _flows(system, empty, t, species)
     for sign in (-1.0, 1.0):
-        total = sum(float(np.maximum(sign * flow, 0.0).sum()) for _, _, flow in acting)
-        if total == 0.0:
+        total = _sum(acting, sign)
+        if total == 0.0 or (sign < 0.0 and _sum(taken_from_nothing, sign) > _BOTTOMLESS * total):
             continue
         change, part = np.zeros_like(u), sign * (amount + dust) / total
         for mechanism, gains, flow in acting:
@@ -166,6 +168,19 @@ def _hand_back(system: System, before: Floats, u: Floats, t: float, species: Spe
             u += change
             return True
     return False
+
+
+Flows = list[tuple[Mechanism, Gains, Floats]]
+
+
+def _flows(system: System, u: Floats, t: float, species: Species) -> Flows:
+    """Each mechanism that changes a species, its gains, and the amount per second by element."""
+    return [(mechanism, gains, np.asarray(gains[species] * mechanism.where.measure))
+            for mechanism, gains in system.gains(u, t) if species in gains]
+
+
+def _sum(flows: Flows, sign: float) -> float:
+    return sum(float(np.maximum(sign * flow, 0.0).sum()) for _, _, flow in flows)
 
 
 def _give_up(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> None:

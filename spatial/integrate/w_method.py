@@ -38,6 +38,8 @@ class Stages:
         """(size,) stage k of (1 - g dt W) k = f."""
         block = self.system.layout.block
         enough = {name: matrix.enough(block(f, name)) for name, matrix in self.places.items()}
+        if not (self.linearisation.between.nnz or any(matrix.reacts for matrix in self.places.values())):
+            return self._factorised(f, enough)
         weight = np.concatenate([np.outer(matrix.V, 1.0 / enough[name] ** 2).ravel()
                                  for name, matrix in self.places.items()])
         k = stabilised_gradients(self._times, self._place_by_place, f, weight)

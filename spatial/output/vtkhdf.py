@@ -1,6 +1,6 @@
 """Fields over time in one file that ParaView and pyvista open: VTKHDF, the mesh once, then steps.
 
-Format: https://docs.vtk.org/en/latest/vtk_file_formats/vtkhdf_file_format (version 2.2).
+Format: VTK's documentation, "VTKHDF file format", version 2.2.
 """
 
 from collections.abc import Sequence
