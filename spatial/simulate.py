@@ -46,8 +46,8 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     rng = np.random.default_rng(seed)
     diary = _Diary(watch)
     steps = _run(system, until, tolerance, rng, diary, every, frames, sorted(frame_times), progress)
-    provenance = {"seed": seed, "until": until, "relative tolerance": tolerance.relative, "unknowns": system.layout.size,
-                  "steps": steps["steps"], "rejected steps": steps["rejected"],
+    provenance = {"seed": seed, "until": until, "relative tolerance": tolerance.relative,
+                  "unknowns": system.layout.size, "steps": steps["steps"], "rejected steps": steps["rejected"],
                   "smallest concentration": steps["smallest"], "numpy": np.__version__,
                   "python": platform.python_version()}
     return diary.recording(provenance)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, Gains, Jumps, Leaps, Mechanism, Model, Species
+from spatial.model import Gains, Jumps, Leaps, Mechanism, Model, Species
 from spatial.operators.control_volumes import stiffness
 
 _NUDGE = 1e-6  # relative step of the one-sided differences that linearise the reactions

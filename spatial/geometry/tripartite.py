@@ -263,7 +263,7 @@ def _hemisphere(occ: Any, centre: Point, radius: float, azimuth: float) -> tuple
 
 
 def _fused(occ: Any, parts: Solid) -> Solid:
-    return occ.fuse(parts[:1], parts[1:])[0]  # type: ignore[no-any-return]
+    return occ.fuse(parts[:1], parts[1:])[0]
 
 
 def _cut(occ: Any, solid: Solid, above: bool, z: float) -> Solid:
@@ -271,7 +271,7 @@ def _cut(occ: Any, solid: Solid, above: bool, z: float) -> Solid:
     x0, y0, z0, x1, y1, z1 = occ.getBoundingBox(*solid[0])
     bottom, top = (z, z1 + 1) if above else (z0 - 1, z)
     block = occ.addBox(x0 - 1, y0 - 1, bottom, x1 - x0 + 2, y1 - y0 + 2, top - bottom)
-    return occ.cut(solid, [(3, block)])[0]  # type: ignore[no-any-return]
+    return occ.cut(solid, [(3, block)])[0]
 
 
 def _assembled(occ: Any, shape: Tripartite, solids: dict[int, Solid]) -> dict[int, int]:

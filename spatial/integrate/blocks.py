@@ -37,7 +37,8 @@ def solve_blocks(factors: Floats, x: Floats) -> None:
 
 
 @njit(cache=True, fastmath=True)
-def apply_place(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, B: Floats, x: Floats, y: Floats) -> None:
+def apply_place(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, B: Floats, x: Floats,
+                y: Floats) -> None:
     """y = B x + diag(tau) K x / V."""
     n, m = x.shape
     for i in range(n):

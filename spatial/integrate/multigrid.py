@@ -7,6 +7,7 @@ and the groups are found once (Vanek, Mandel & Brezina 1996; unsmoothed, as in N
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -48,7 +49,7 @@ def levels(K: csr_matrix, V: Floats) -> tuple[Level, ...]:
         found.append(Level(K, K.diagonal(), V, group))
         count = groups.shape[1] + len(lone)
         onto = csr_matrix((np.ones(len(V)), (group, np.arange(len(V)))), shape=(count, len(V)))
-        K, V = csr_matrix(onto @ K @ onto.T), onto @ V
+        K, V = csr_matrix(onto @ K @ onto.T), np.asarray(onto @ V)
     return (*found, Level(K, K.diagonal(), V, np.zeros(0, np.int32)))
 
 
@@ -99,7 +100,7 @@ class Cycle:
 def cycle(hierarchy: tuple[Level, ...], tau: Floats, B: Floats) -> Cycle:
     """The V-cycle for the matrix B + diag(tau) K / V of a place."""
     blocks = [B]
-    for level, below in zip(hierarchy[:-1], hierarchy[1:], strict=True):
+    for level, below in pairwise(hierarchy):
         flat = _gathered(level.group, level.V, below.V, blocks[-1].reshape(len(level.V), -1))
         blocks.append(flat.reshape(len(below.V), *B.shape[1:]))
     jacobi = []
@@ -121,7 +122,7 @@ def _inverse(level: Level, tau: Floats, B: Floats) -> Floats:
     stiff = level.K.toarray() / level.V[:, None]
     for s, t in enumerate(tau):
         matrix[:, s, :, s] += t * stiff
-    return np.linalg.inv(matrix.reshape(n * m, n * m))
+    return np.asarray(np.linalg.inv(matrix.reshape(n * m, n * m)), float)
 
 
 @njit(cache=True)

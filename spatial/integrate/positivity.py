@@ -38,10 +38,11 @@ def repair(c: Floats, measure: Floats, K: csr_matrix | None) -> bool:
 
     `K` has an entry for every link through which matter can be borrowed.
     """
-    for _ in range(_SWEEPS if K is not None else 0):
+    for _ in range(_SWEEPS):
         if c.min() >= 0.0:
             return True
-        _borrow(K.indptr, K.indices, measure, c)
+        if K is not None:
+            _borrow(K.indptr, K.indices, measure, c)
     amount = float(measure @ c)
     if amount < 0.0:
         return False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.geometry.place import Place
+from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import nM, s, uM, um
 
@@ -17,7 +17,7 @@ class LiRinzel:
     store: Species  # ER
     ip3: Species  # cytosol
     h: Species  # on the ER membrane, part of receptors not inactivated
-    permeability: float = 6 / s * 0.185 * 0.5 * um  # Om_C rho V_cyt/S_ER; De Pitta AM, S_ER/V_cyt 2 /um of PAP-ER
+    permeability: float | Floats = 6 / s * 0.185 * 0.5 * um  # Om_C rho V_cyt/S_ER; De Pitta AM, PAP-ER
     d1: float = 0.13 * uM  # IP3 dissociation; Li & Rinzel 1994
     d2: float = 1.049 * uM  # Ca2+ inactivation; Li & Rinzel 1994
     d3: float = 0.9434 * uM  # IP3 dissociation, inactivated; Li & Rinzel 1994

@@ -48,7 +48,7 @@ def volume_place(name: str, points: Floats, cells: Ints,
     gradients, volume = _gradients(points, cells)
     if (volume <= 0).any():
         raise InputError(f"{name!r} has {(volume <= 0).sum()} inverted or flat tetrahedra; repair the mesh first")
-    measure = np.bincount(cells.ravel(), np.repeat(volume * filled / 4, 4), len(points))
+    measure = lumped(cells, volume * filled, len(points))
     first, second = cells[:, _EDGES[:, 0]], cells[:, _EDGES[:, 1]]
     coupling = -np.einsum("mek,mek->me", gradients[:, _EDGES[:, 0]], gradients[:, _EDGES[:, 1]])
     coupling *= (volume * conducting)[:, None]
@@ -56,6 +56,12 @@ def volume_place(name: str, points: Floats, cells: Ints,
     edges = coo_matrix((coupling.ravel(), pairs.T), shape=(len(points),) * 2).tocsr().tocoo()
     links = np.stack([edges.row, edges.col], axis=1).astype(np.int64)
     return Place(name, 3, measure, np.array(points), links, edges.data, cells=cells)
+
+
+def lumped(cells: Ints, measure: Floats, vertices: int) -> Floats:
+    """(vertices,) the measure of each cell, shared evenly among its corners."""
+    corners = cells.shape[1]
+    return np.bincount(cells.ravel(), np.repeat(measure / corners, corners), vertices).astype(float)
 
 
 def _gradients(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
@@ -73,8 +79,8 @@ def _part(name: str, shape: Tetrahedra, region: int, local: dict[str, Ints]) -> 
     whole = shape.regions[region]
     chosen = np.flatnonzero(shape.region == region)
     vertices, cells = np.unique(shape.cells[chosen], return_inverse=True)
-    share = np.repeat(whole.volume_fraction * shape.volumes[chosen] / 4, 4)
-    return Place(name, 3, np.bincount(cells.ravel(), share), shape.points[vertices],
+    measure = lumped(cells.reshape(-1, 4), whole.volume_fraction * shape.volumes[chosen], len(vertices))
+    return Place(name, 3, measure, shape.points[vertices],
                  touches={whole.place: local[whole.place][vertices]})
 
 
@@ -82,7 +88,7 @@ def _membrane(name: str, shape: Tetrahedra, triangles: Ints, local: dict[str, In
     """The membrane over (k, 3) triangles: a lumped area per vertex, touching the places it bounds."""
     vertices, cells = np.unique(triangles, return_inverse=True)
     cells = cells.reshape(-1, 3)
-    area = np.bincount(cells.ravel(), np.repeat(triangle_areas(shape.points, triangles) / 3, 3))
+    area = lumped(cells, triangle_areas(shape.points, triangles), len(vertices))
     touches = {place: index[vertices] for place, index in local.items()
                if _bounds(shape, place, triangles)}
     return Place(name, 2, area, shape.points[vertices], touches=touches, cells=cells)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
-from spatial.geometry.place import Mesh, Place
+from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
 from spatial.mechanisms.calcium_leak import ERLeak, PlasmaLeak
@@ -41,8 +41,10 @@ class Astrocyte:
     receptor: Species
     outside: Species  # ledger of Ca2+
 
-    def mechanisms(self, mesh: Mesh, settings: Settings, glutamate: Species) -> list[Mechanism]:
+    def mechanisms(self, mesh: Mesh, settings: Settings, glutamate: Species, receptors: Floats) -> list[Mechanism]:
         """Everything that changes them, with leaks that balance the pumps at rest.
+
+        `receptors` (n,) is the density of IP3 receptors on the ER membrane, of mean 1.
 
         The published fluxes are those of an unbuffered cell. With buffers in the model each is
         multiplied by 1 + kappa, and divided by how much fuller the store is, so that free Ca2+
@@ -53,14 +55,15 @@ class Astrocyte:
                         + capacity(settings.calcium, settings.immobile_buffer, IMMOBILE_K))
         published = LiRinzel(er, self.calcium, self.store, self.ip3, self.h)
         fuller = (settings.store - settings.calcium) / MODEL_STORE
-        channel = replace(published, permeability=published.permeability * buffered / fuller)
+        even = replace(published, permeability=published.permeability * buffered / fuller)
+        channel = replace(even, permeability=even.permeability * receptors)
         serca = SERCA(er, self.calcium, self.store)
         pump = replace(serca, V=serca.V * buffered)
         pmca = PMCA(plasma, self.calcium, self.outside)
         extrusion = replace(pmca, V=pmca.V * buffered)
         return [
             channel, pump, extrusion,
-            ERLeak(er, self.calcium, self.store, permeability=self._balance(channel, pump)),
+            ERLeak(er, self.calcium, self.store, permeability=self._balance(even, pump)),
             PlasmaLeak(plasma, self.calcium, self.outside, influx=float(extrusion.flux(settings.calcium))),
             Buffer(cytosol, self.calcium, self.mobile, self.mobile_bound, kon=100.0, K=MOBILE_K),
             Buffer(cytosol, self.calcium, self.immobile, self.immobile_bound, K=IMMOBILE_K),
@@ -80,6 +83,14 @@ class Astrocyte:
     def total_calcium(self) -> Mapping[Species, float]:
         """Weights of what makes up all Ca2+, inside and outside."""
         return dict.fromkeys((self.calcium, self.mobile_bound, self.immobile_bound, self.store, self.outside), 1.0)
+
+
+def clustered(membrane: Place, count: int, radius: float, rng: np.random.Generator) -> Floats:
+    """(n,) density of receptors of mean 1, all of it within `radius` [um] of `count` random places."""
+    centres = membrane.centres[rng.choice(len(membrane), count, replace=False, p=membrane.measure / membrane.total)]
+    apart = np.linalg.norm(membrane.centres[:, None] - centres, axis=2).min(axis=1)
+    inside = (apart <= radius).astype(float)
+    return inside * membrane.total / float(membrane.measure @ inside)
 
 
 def astrocyte_at_rest(mesh: Mesh, settings: Settings) -> Astrocyte:

@@ -87,7 +87,7 @@ def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
         return Species(f"{name} in fused vesicles", sites, unit="uM um^3", scale=content)
 
     return Extracellular(
-        glutamate=Species("glutamate", ecs, D=760, scale=10 * uM),  # M; with lambda 1.6 gives 297, Zheng 2008 measured 320
+        glutamate=Species("glutamate", ecs, D=760, scale=10 * uM),  # M; D* 297, Zheng 2008: 320
         atp=Species("ATP", ecs, D=300, scale=5 * uM),  # M
         adenosine=Species("adenosine", ecs, D=600, scale=0.1 * uM),  # M
         d_serine=Species("D-serine", ecs, D=900, scale=1 * uM),  # M; what is above its resting level
@@ -95,5 +95,6 @@ def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
         transporter_bound=Species("transporter with glutamate", plasma, unit="uM um", scale=DENSITY),
         transporter_inward=Species("transporter inward", plasma, unit="uM um", scale=DENSITY),
         atp_docked=docked("ATP"), atp_fused=fused("ATP"), atp_leaving=leaving("ATP", settings.atp_vesicle),
-        d_serine_docked=docked("D-serine"), d_serine_fused=fused("D-serine"), d_serine_leaving=leaving("D-serine", settings.d_serine_vesicle),
+        d_serine_docked=docked("D-serine"), d_serine_fused=fused("D-serine"),
+        d_serine_leaving=leaving("D-serine", settings.d_serine_vesicle),
         glutamate_gone=gone("glutamate"), purine_gone=gone("purine"), d_serine_gone=gone("D-serine"))

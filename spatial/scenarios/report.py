@@ -33,18 +33,19 @@ _PANELS = (
 
 
 class Highest:
-    """Frames that keep one field: that of the frame where its largest value, or its mean, is highest."""
+    """Frames that keep one field: that of the frame where its mean, or else its contrast, is highest."""
 
     def __init__(self, species: Species, of_mean: bool = False) -> None:
         place = species.place
         self.species, self.time, self.values = species, 0.0, np.zeros(len(place))
-        self._weight = place.measure / place.total if of_mean else None
+        self._weight, self._of_mean = place.measure / place.total, of_mean
         self._highest = -np.inf
 
     def write(self, t: float, c: Concentrations) -> None:
         """Keep the field at time `t` [s] if it is the highest so far."""
         values = c[self.species]
-        height = float(values.max() if self._weight is None else self._weight @ values)
+        mean = float(self._weight @ values)
+        height = mean if self._of_mean else float(values.max()) - mean
         if height > self._highest:
             self._highest, self.time, self.values = height, t, np.array(values)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.units import Hz, molecule, ms, s, uM
+from spatial.units import Hz, molecule, ms, nm, s, uM
 
 LEDGER = "ledger"  # the place where what has left is counted, as an amount
 SITES = "release sites"
@@ -25,6 +25,8 @@ class Settings:
     mobile_buffer: float = 7.5 * uM  # fura-like indicator; ASTRO default
     immobile_buffer: float = 70 * uM  # endogenous; ASTRO default
     receptor_on: float = 30 / (uM * s)  # mGluR at a resolved glutamate transient; calibrated (trap C6)
+    clusters: int = 3  # of IP3 receptors on the ER, 1-4 um apart (M); choice
+    cluster_radius: float = 60 * nm  # 2-15 channels; choice
     sites: int = 12  # release sites; choice
     vesicles: int = 4  # slots of each site for each transmitter; Manninen 2020
     atp_vesicle: float = 85_000 * molecule  # lysosome of 300 nm at 10 mM; M

@@ -14,7 +14,7 @@ from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, each, mean, over, peak, total
-from spatial.scenarios.astrocyte import Astrocyte, astrocyte_at_rest
+from spatial.scenarios.astrocyte import Astrocyte, astrocyte_at_rest, clustered
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.extracellular import Extracellular, extracellular_at_rest
 from spatial.scenarios.settings import LEDGER, SITES, SYNAPSES, Settings
@@ -64,7 +64,8 @@ def synapses_at_rest(where: Place) -> SynapseStates:
 def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.Generator) -> Experiment:
     """The experiment on a mesh with cytosol, er and ecs, their membranes, neuropil and a far boundary.
 
-    `synapses` is (k, 3) um; the first one fires, the others are silent. `rng` places the release sites.
+    `synapses` is (k, 3) um; the first one fires, the others are silent. `rng` places clusters of
+    IP3 receptors and release sites.
     """
     mesh = _furnished(mesh, synapses, settings, rng)
     inside, around = astrocyte_at_rest(mesh, settings), extracellular_at_rest(mesh, settings)
@@ -72,7 +73,8 @@ def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.
     spikes = regular(settings.spikes, settings.rate, settings.first)
     trains = (spikes, *(np.zeros(0) for _ in range(len(synapses) - 1)))
     species = [*vars(inside).values(), *vars(around).values(), *vars(states).values()]
-    mechanisms = [*inside.mechanisms(mesh, settings, around.glutamate),
+    receptors = clustered(mesh["er membrane"], settings.clusters, settings.cluster_radius, rng)
+    mechanisms = [*inside.mechanisms(mesh, settings, around.glutamate, receptors),
                   *around.mechanisms(mesh, settings, inside.calcium),
                   *states.mechanisms(mesh[SYNAPSES], trains, spikes + settings.pairing, around, settings)]
     conserved = _conserved(inside, around, states, settings)
