@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 SCENARIOS = ("tripartite",)
 UNITS = {"um": um, "nm": nm, "mm": mm, "m": m}
-FRAMES = 40  # after the first, at most
+RESOLUTION = 1.5  # of the parametric mesh by default: the run takes two minutes
+FRAMES = 60  # after the first, at most
 BETWEEN = 5 * ms  # from frame to frame, at least
 EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in a cleft lasts 0.1 ms
 
 Scenario = Annotated[str, typer.Argument(help=f"One of: {', '.join(SCENARIOS)}.")]
 Unit = Annotated[str, typer.Option(help=f"Unit of the mesh file: {', '.join(UNITS)}.")]
 Resolution = Annotated[float | None, typer.Option(
-    help="Factor on every edge length of the parametric mesh; 2 is twice coarser.", show_default="1")]
+    help="Factor on every edge length of the parametric mesh; 2 is twice coarser.", show_default="1.5")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -136,7 +137,7 @@ def _settings(duration: float | None, astrocyte: bool) -> "Settings":
 def _shape(resolution: float | None) -> "Tripartite":
     from spatial.geometry.tripartite import Tripartite
 
-    return Tripartite() if resolution is None else Tripartite(resolution=resolution)
+    return Tripartite(resolution=RESOLUTION if resolution is None else resolution)
 
 
 def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
-from spatial.integrate.step_control import Tolerance, advance, first_step
+from spatial.integrate.step_control import Tolerance, advance, after_event, first_step
 from spatial.integrate.w_method import hierarchies
 from spatial.model import Concentrations, Model
 from spatial.observe.probes import Probe
@@ -78,24 +78,24 @@ def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Gene
     u, t, multigrid = system.initial(), 0.0, hierarchies(system)
     instants = set(system.instants().tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
-    dt, taken, rejected, noted, smallest = 0.0, 0, 0, 0.0, _smallest(system, u)
+    dt, taken, rejected, noted, smallest = first_step(system, u, t, tolerance), 0, 0, 0.0, _smallest(system, u)
     diary.note(t, system.state(u))
     for stop in stops:
         while t < stop:
-            dt = dt or first_step(system, u, t, tolerance)
             done = advance(system, multigrid, u, t, dt, stop, tolerance)
             u, t, dt = done.u, done.t, done.suggested
             taken, rejected = taken + 1, rejected + done.rejected
             smallest = min(smallest, _smallest(system, u))
             if system.leap(u, t, done.dt, rng):
-                dt = float(np.sqrt(dt * min(dt, first_step(system, u, t, tolerance))))
+                dt = after_event(system, u, t, dt, tolerance)
             if t - noted >= every or t == stop:
                 diary.note(t, system.state(u))
                 noted = t
             if progress:
                 progress(t, done.dt)
         if stop in instants:
-            dt = 0.0 if system.jump(u, t) else dt
+            if system.jump(u, t):
+                dt = after_event(system, u, t, dt, tolerance)
             diary.note(t, system.state(u))
         if frames and stop in frame_times:
             frames.write(t, system.state(u))

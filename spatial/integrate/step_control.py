@@ -66,10 +66,15 @@ def errors(system: System, error: Floats, allowed: dict[Species, float]) -> dict
 
 
 def first_step(system: System, u: Floats, t: float, tolerance: Tolerance) -> float:
-    """A cautious length [s] for a step from a state that something has just changed."""
+    """A cautious length [s] for a step from a state about which nothing is known."""
     allowed = tolerated(system, u, tolerance)
     speed = max(errors(system, system.rate(u, t), allowed).values(), default=0.0)
     return min(tolerance.longest, max(10 * tolerance.shortest, 1.0 / speed if speed > 0 else np.inf))
+
+
+def after_event(system: System, u: Floats, t: float, dt: float, tolerance: Tolerance) -> float:
+    """A length [s] to try after an event: between the cautious one and what went well before it."""
+    return float(np.sqrt(dt * min(dt, first_step(system, u, t, tolerance))))
 
 
 def advance(system: System, hierarchies: Hierarchies, u: Floats, t: float, dt: float, stop: float,

@@ -18,7 +18,7 @@ class Settings:
     rate: float = 20 * Hz
     first: float = 0.1 * s
     pairing: float = 10 * ms  # from each presynaptic spike to the postsynaptic one
-    duration: float = 8 * s
+    duration: float = 3 * s
     astrocyte: bool = True  # False: its vesicles do not fuse
     calcium: float = 0.1 * uM  # resting; between Handy 2017 (0.087) and Denizot 2019 (0.12)
     store: float = 400 * uM  # resting ER Ca2+, so that STIM sees a full store (biophysics A4, trap C5)
