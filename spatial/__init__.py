@@ -4,6 +4,14 @@ A mesh says where, species say what lives there, mechanisms say how fast it chan
 list, and `simulate` turns it into a recording.
 """
 
+# ruff: noqa: E402
+
+import os
+
+# Before numpy is imported: the kernels are our own, and BLAS threads would only wait for one another.
+for _name, _value in {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "FIPY_SOLVERS": "scipy"}.items():
+    os.environ.setdefault(_name, _value)
+
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.tetrahedra import Region, Tetrahedra

@@ -1,6 +1,5 @@
 """The command line: run a scenario, look at a mesh, make one."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -39,8 +38,6 @@ Resolution = Annotated[float | None, typer.Option(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what is wrong with the input is told in one sentence, with exit code 2."""
-    for name, value in {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "FIPY_SOLVERS": "scipy"}.items():
-        os.environ.setdefault(name, value)
     try:
         _app()(args=arguments, prog_name="spatial")
     except (InputError, OSError) as error:

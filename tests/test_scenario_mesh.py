@@ -9,7 +9,6 @@ from scipy.spatial import cKDTree
 
 from spatial.checks import InputError
 from spatial.geometry.load import load
-from spatial.geometry.locate import inside
 from spatial.geometry.shapes import ball, used_points
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
@@ -79,8 +78,8 @@ def test_no_synapse_lies_in_the_process_or_its_er(whole, process):
     mesh = discretise(whole)
     for seed in range(40):
         synapses = around_process(process, rng(seed)).synapses
-        assert not inside(mesh["cytosol"], synapses).any()
-        assert not inside(mesh["er"], synapses).any()
+        assert not mesh["cytosol"].contains(synapses).any()
+        assert not mesh["er"].contains(synapses).any()
 
 
 def test_the_active_synapse_of_a_whole_mesh_is_in_the_cleft_and_others_in_the_neuropil(whole):
@@ -130,4 +129,4 @@ def test_real_processes_become_neighbourhoods(name, lumen):
     place = neighbourhood(load(path), rng())
     assert place.mesh["er"].total == pytest.approx(lumen, rel=0.01)
     assert len(place.synapses) >= 7
-    assert not inside(place.mesh["cytosol"], place.synapses).any()
+    assert not place.mesh["cytosol"].contains(place.synapses).any()

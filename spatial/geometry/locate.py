@@ -1,29 +1,26 @@
-"""Which positions lie inside a place."""
+"""Which positions lie inside tetrahedra, or else inside a box around points."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from spatial.checks import InputError
-from spatial.geometry.place import Floats, Place
-
 _NEIGHBOURS = 64  # tetrahedra looked at around each position
+_TOLERANCE = 1e-9
+
+Floats = NDArray[np.float64]
 
 
-def inside(place: Place, positions: Floats) -> NDArray[np.bool_]:
-    """(k,) whether each of the (k, 3) positions [um] lies in the place.
+def in_cells(points: Floats, cells: NDArray[np.int64], positions: Floats) -> NDArray[np.bool_]:
+    """(k,) whether each of the (k, 3) positions [um] lies in one of the cells over (n, 3) points.
 
-    A place of tetrahedra contains what its tetrahedra contain; any other its bounding box.
+    Only tetrahedra, (m, 4), are looked into; with any other cells, or none, the box around the points counts.
     """
-    positions = np.atleast_2d(positions)
-    lower, upper = place.centres.min(axis=0), place.centres.max(axis=0)
-    margin = 1e-9 * (upper - lower).max()
-    boxed = ((positions >= lower - margin) & (positions <= upper + margin)).all(axis=1)
-    if place.cells.shape[1] != 4 or len(place.cells) == 0:
-        return np.asarray(boxed)
-    found = np.zeros(len(positions), bool)
-    found[boxed] = _in_tetrahedra(place.centres[place.cells], positions[boxed])
-    return found
+    lower, upper = points.min(axis=0), points.max(axis=0)
+    margin = _TOLERANCE * (upper - lower).max()
+    found = ((positions >= lower - margin) & (positions <= upper + margin)).all(axis=1)
+    if cells.shape[1] == 4 and len(cells):
+        found[found] = _in_tetrahedra(points[cells], positions[found])
+    return np.asarray(found)
 
 
 def _in_tetrahedra(corners: Floats, positions: Floats) -> NDArray[np.bool_]:
@@ -34,17 +31,5 @@ def _in_tetrahedra(corners: Floats, positions: Floats) -> NDArray[np.bool_]:
     origin = corners[:, 0][candidates]
     frame = np.moveaxis(corners[:, 1:][candidates] - origin[:, :, None, :], -1, -2)
     weights = np.linalg.solve(frame, (positions[:, None, :] - origin)[..., None])[..., 0]
-    tolerance = 1e-9
-    hit = (weights >= -tolerance).all(axis=-1) & (weights.sum(axis=-1) <= 1 + tolerance)
+    hit = (weights >= -_TOLERANCE).all(axis=-1) & (weights.sum(axis=-1) <= 1 + _TOLERANCE)
     return np.asarray(hit.any(axis=1))
-
-
-def check_inside(place: Place, positions: Floats, what: str) -> None:
-    """Raise `InputError` naming the first position outside the place and the place's extent."""
-    outside = np.flatnonzero(~inside(place, positions))
-    if len(outside):
-        x, y, z = positions[outside[0]]
-        extent = " x ".join(f"{a:.3g}..{b:.3g}" for a, b in
-                            zip(place.centres.min(axis=0), place.centres.max(axis=0), strict=True))
-        raise InputError(f"{what} {outside[0]} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside "
-                         f"{place.name!r}, which spans {extent} um")

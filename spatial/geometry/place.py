@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial.checks import InputError
+from spatial.geometry.locate import in_cells
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,6 +78,23 @@ class Place:
         """Sum of the measure: the volume [um^3], area [um^2] or number."""
         return float(self.measure.sum())
 
+    def contains(self, positions: Floats) -> NDArray[np.bool_]:
+        """(k,) whether each of the (k, 3) positions [um] lies in the place.
+
+        A place of tetrahedra contains what its tetrahedra contain; any other its bounding box.
+        """
+        return in_cells(self.centres, self.cells, np.atleast_2d(positions))
+
+    def check_contains(self, positions: Floats, what: str) -> None:
+        """Raise `InputError` naming the first position that lies outside, and the place's extent."""
+        outside = np.flatnonzero(~self.contains(positions))
+        if len(outside):
+            x, y, z = positions[outside[0]]
+            extent = " x ".join(f"{a:.3g}..{b:.3g}" for a, b in
+                                zip(self.centres.min(axis=0), self.centres.max(axis=0), strict=True))
+            raise InputError(f"{what} {outside[0]} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside "
+                             f"{self.name!r}, which spans {extent} um")
+
     def nearest(self, positions: Floats) -> Ints:
         """(k,) element whose centre is nearest to each of the (k, 3) positions [um]."""
         from scipy.spatial import cKDTree
@@ -127,10 +145,8 @@ class Mesh(Mapping[str, Place]):
 
         Raises `InputError` for a position that lies outside the first of the places touched.
         """
-        from spatial.geometry.locate import check_inside
-
         centres = np.array(np.atleast_2d(np.asarray(positions, float)))
-        check_inside(self[touching[0]], centres, what=name)
+        self[touching[0]].check_contains(centres, what=name)
         touches = {other: self[other].nearest(centres) for other in touching}
         return self.with_places(
             Place(name, 0, np.full(len(centres), measure), centres, touches=touches))

@@ -129,12 +129,3 @@ def largest_first(first: Ints, second: Ints, count: int) -> Ints:
     _, component = connected_components(graph, directed=False)
     rank = np.argsort(np.argsort(-np.bincount(component), kind="stable"))
     return np.asarray(rank[component], np.int64)
-
-
-def surface_components(triangles: Ints) -> list[Ints]:
-    """The (k, 3) triangles split into surfaces joined across edges that just two triangles share.
-
-    The largest surface (by number of triangles) comes first.
-    """
-    label = surface_labels(triangles)
-    return [triangles[label == k] for k in range(label.max(initial=-1) + 1)]

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial.checks import InputError
-from spatial.geometry.locate import inside
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE, void_volumes
 from spatial.geometry.tetrahedra import Tetrahedra
@@ -140,7 +139,7 @@ def _outside(mesh: Mesh) -> Test:
     def allowed(positions: Floats) -> NDArray[np.bool_]:
         in_lumen = surface.query(positions)[1] >= len(plasma)
         near = tree.query(positions)[0] <= _REACH
-        return np.asarray(near & ~in_lumen & ~inside(mesh["cytosol"], positions))
+        return np.asarray(near & ~in_lumen & ~mesh["cytosol"].contains(positions))
 
     return allowed
 
@@ -152,7 +151,7 @@ def _in_neuropil(mesh: Mesh, middle: Floats) -> Test:
     def allowed(positions: Floats) -> NDArray[np.bool_]:
         near = np.linalg.norm(positions - middle, axis=1) <= NEARBY
         in_part = np.isin(ecs.nearest(positions), neuropil.touches["ecs"])
-        return np.asarray(near & in_part & inside(ecs, positions))
+        return np.asarray(near & in_part & ecs.contains(positions))
 
     return allowed
 
