@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
-from spatial.integrate.blocks import Index, apply_place, factor_blocks, solve_blocks
+from spatial.integrate.blocks import Index, apply_place, factor_blocks, multiply, solve_blocks
 from spatial.integrate.multigrid import Cycle, Level, cycle
 
 _MOST_SWEEPS = 3000
@@ -107,13 +107,8 @@ def _multiply(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, 
     """q = V p + tau K p, and along = p . q for every column."""
     n, m = p.shape
     along[:] = 0.0
+    multiply(indptr, indices, K, p, q)
     for i in range(n):
-        for s in range(m):
-            q[i, s] = 0.0
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            for s in range(m):
-                q[i, s] += K[k] * p[j, s]
         for s in range(m):
             q[i, s] = V[i] * p[i, s] + tau[s] * q[i, s]
             along[s] += p[i, s] * q[i, s]
