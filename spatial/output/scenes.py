@@ -30,7 +30,7 @@ ACTIVE, SILENT = "#ff4f8b", "#e8edf4"
 BOUTON, SPINE, ASTROCYTE, ER = "#7aa6d8", "#d8b37a", "#c9a0e0", "#7ee0a0"  # for the caller's shapes
 _DARK = {"figure.facecolor": NIGHT, "savefig.facecolor": NIGHT, "text.color": PAPER, "font.size": 13,
          "axes.labelcolor": PAPER, "axes.edgecolor": PAPER, "ytick.color": PAPER}
-_LOGARITHMIC = 30.0  # ratio of largest to smallest value from which the scale is logarithmic
+_LOGARITHMIC = 10.0  # ratio of largest to smallest value from which the scale is logarithmic
 _SKIN: dict[str, Any] = {"smooth_shading": True, "ambient": 0.3, "diffuse": 0.75, "specular": 0.25,
                          "specular_power": 25}
 _GLASS = _SKIN | {"ambient": 0.6, "diffuse": 0.5}
@@ -155,7 +155,8 @@ def _scale(values: Floats) -> "Normalize":
     low, high = np.percentile(values, 1.0), values.max()
     if low > 0 and high / low > _LOGARITHMIC:
         return LogNorm(low, high, clip=True)
-    return Normalize(min(values.min(), high - 1e-12), high, clip=True)
+    lowest = float(values.min())
+    return Normalize(lowest, high if high > lowest else lowest + (abs(lowest) or 1.0), clip=True)
 
 
 def _colours(name: str) -> "Colormap":
