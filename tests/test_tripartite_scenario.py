@@ -8,7 +8,8 @@ import pytest
 import spatial as sp
 from spatial.geometry.tripartite import Tripartite
 from spatial.mechanisms.clearance import Conversion
-from spatial.mechanisms.exocytosis import Emptying
+from spatial.mechanisms.exocytosis import Emptying, Exocytosis
+from spatial.output.recording_file import write_recording
 from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.neighbourhood import parametric
 from spatial.scenarios.settings import Settings
@@ -50,6 +51,20 @@ def test_without_release_by_the_astrocyte_no_weight_changes_at_all(coarse):
     assert recording["eligibility"][-1][0] != 0
     assert (recording["weight change"] == 0.0).all()
     assert (recording["release probability"] == recording["release probability"][0]).all()
+
+
+def test_random_release_is_the_same_for_the_same_seed_only(coarse, tmp_path):
+    """Vesicles that fuse at rest, so that chance decides from the first millisecond."""
+    eager = sp.Model(coarse.model.species, [replace(one, r_max=2000.0) if isinstance(one, Exocytosis) else one
+                                            for one in coarse.model.mechanisms])
+    files = []
+    for run, seed in enumerate((1, 1, 2)):
+        recording = sp.simulate(eager, 0.005, coarse.watch, seed=seed)
+        assert recording["total fused ATP vesicles"][-1] > 0
+        write_recording(recording, tmp_path / f"{run}.h5")
+        files.append((tmp_path / f"{run}.h5").read_bytes())
+    assert files[0] == files[1]
+    assert files[0] != files[2]
 
 
 def test_without_spikes_the_astrocyte_stays_quiet():
