@@ -25,7 +25,7 @@ class Tolerance:
 
     The error of a species is its L2 norm over the place, relative to that of the species itself
     plus its typical size. What is estimated is the error of a first-order companion; the solution kept
-    has been measured to err ten to twenty times less on well-shaped meshes.
+    has been measured to err ten to thirty times less on well-shaped meshes.
     """
 
     relative: float = 2e-2
