@@ -97,10 +97,14 @@ def touched(where: Place, place: Place) -> Ints | None:
 
 def to_concentration(gain: Floats | float, where: Place, place: Place) -> Floats:
     """(n,) change of concentration in `place` from a gain per measure of `where`."""
-    amount = gain * where.measure
+    change, index = gain * per_measure(where, place), touched(where, place)
+    return change if index is None else np.asarray(np.bincount(index, change, len(place)), float)
+
+
+def per_measure(where: Place, place: Place) -> Floats:
+    """(n,) change of concentration where each element of `where` touches `place`, per gain per its measure."""
     index = touched(where, place)
-    landed = amount if index is None else np.bincount(index, amount, len(place))
-    return landed / place.measure
+    return where.measure / (place.measure if index is None else place.measure[index])
 
 
 @dataclass(frozen=True)
@@ -205,11 +209,9 @@ class System:
     def _between(self, where: Place, target: Species, source: Species, slope: Floats) -> tuple[Ints, Ints, Floats]:
         """Rows, columns and entries of the Jacobian for a slope between two places."""
         rows, columns = self.layout.index(target), self.layout.index(source)
-        measure = target.place.measure
         onto, of = touched(where, target.place), touched(where, source.place)
-        if onto is not None:
-            rows, measure = rows[onto], measure[onto]
-        return rows, columns if of is None else columns[of], slope * where.measure / measure
+        return (rows if onto is None else rows[onto], columns if of is None else columns[of],
+                slope * per_measure(where, target.place))
 
     def _slopes(self, term: Term, state: State, t: float) -> Iterator[tuple[Species, Species, Floats]]:
         """Each gain's species, each species it depends on, and the derivative: (n,) per measure."""

@@ -16,7 +16,6 @@ from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import ball, box
 from spatial.geometry.tripartite import Tripartite
 from spatial.output import folder
-from spatial.output.gl import check_rendering
 from spatial.output.recording_file import read_recording
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -49,14 +48,6 @@ def succeed(*arguments: object) -> None:
 def write(path: Path, points: Floats, cells: Ints) -> Path:
     meshio.Mesh(points, [("tetra", cells)]).write(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def gl() -> None:
-    try:
-        check_rendering()
-    except InputError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-from toy_places import random_tetrahedra, spot
+from toy_places import Source, random_tetrahedra, spot
 
 from spatial.checks import InputError
 from spatial.geometry import shapes
@@ -39,18 +39,6 @@ class Binding:
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         binding = self.kon * c[self.free] * c[self.buffer] - self.koff * c[self.bound]
         return {self.free: -binding, self.buffer: -binding, self.bound: binding}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A constant gain."""
-
-    where: Place
-    species: Species
-    gain: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: self.gain}
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,7 @@ from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.observe.recording import Recording, Series
 from spatial.output.figures import Panel, heterosynaptic_map, pretty, time_courses
-from spatial.output.gl import check_rendering
 from spatial.output.scenes import ASTROCYTE, Shape, field_around, microdomain, surface
-
-
-@pytest.fixture(scope="module")
-def gl() -> None:
-    try:
-        check_rendering()
-    except InputError as error:
-        pytest.skip(str(error))
 
 
 def ellipsoid() -> Place:

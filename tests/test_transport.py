@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.sparse import diags
 from scipy.sparse.linalg import cg, eigsh
 from scipy.special import erf, erfc
-from toy_places import random_tetrahedra, shells, spot
+from toy_places import Source, random_tetrahedra, shells, spot
 
 from spatial.geometry import shapes
 from spatial.geometry.place import Place
@@ -25,18 +25,6 @@ from spatial.simulate import simulate
 from spatial.units import MOLECULES, ms, um
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A constant gain per measure of where it acts: an influx on a membrane, a current at a point."""
-
-    where: Place
-    species: Species
-    gain: float | Floats
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: self.gain}
 
 
 @dataclass(frozen=True)

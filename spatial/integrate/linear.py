@@ -33,16 +33,16 @@ def _dot(weight: Floats, x: Floats, y: Floats) -> float:
 def stabilised_gradients(times: Product, precondition: Product, b: Floats, weight: Floats) -> Floats:
     """(size,) solution of a linear system by BiCGStab (van der Vorst 1992), preconditioned from the right.
 
-    `times` multiplies by the matrix, `precondition` solves approximately and may change its argument.
+    `times` multiplies by the matrix, `precondition` solves approximately.
     Stops when the residual r has sum weight r^2 <= 1.
     """
-    x = precondition(b.copy())
+    x = precondition(b)
     r = b - times(x)
     shadow, p, rho = r.copy(), r.copy(), _dot(weight, r, r)
     for _ in range(_MOST_SWEEPS):
         if _dot(weight, r, r) <= 1.0:
             return x
-        towards = precondition(p.copy())
+        towards = precondition(p)
         v = times(towards)
         along = _dot(weight, shadow, v)
         if along == 0.0 or rho == 0.0:  # the shadow has lost the residual: start afresh
@@ -53,7 +53,7 @@ def stabilised_gradients(times: Product, precondition: Product, b: Floats, weigh
         r -= alpha * v
         if _dot(weight, r, r) <= 1.0:
             return x
-        towards = precondition(r.copy())
+        towards = precondition(r)
         q = times(towards)
         size = _dot(weight, q, q)
         omega = _dot(weight, q, r) / size if size > 0.0 else 0.0
@@ -141,7 +141,7 @@ class PlaceMatrix:
     tau: Floats  # (m,) um^2
     B: Floats  # (n, m, m)
     local: Floats  # factors of B
-    cycle: Cycle
+    cycle: Cycle  # approximate solution of the whole
     reacts: bool
     allowed: Floats  # (m,) L2 error, averaged over the place, that a solution may have in each species
 
@@ -158,10 +158,6 @@ class PlaceMatrix:
         """
         size, allowed = np.sqrt(self.V @ f**2), self.allowed * np.sqrt(self.V.sum())
         return np.maximum(np.minimum(allowed, _RELATIVE * size), _LEAST * allowed)
-
-    def precondition(self, r: Floats) -> Floats:
-        """(n, m) approximate solution for the right-hand side `r`."""
-        return self.cycle(r)
 
     def solve_reactions(self, x: Floats) -> None:
         """Solve with B alone, in place."""

@@ -54,16 +54,19 @@ def tolerated(system: System, u: Floats, tolerance: Tolerance) -> dict[Species, 
     """The L2 error, averaged over its place, that a step may make in each species."""
     state, found = system.state(u), {}
     for species in system.model:
-        size = np.sqrt(species.place.measure @ state[species] ** 2 / species.place.total)
-        found[species] = float(tolerance.relative * (size + species.typical))
+        found[species] = tolerance.relative * (_size(species, state[species]) + species.typical)
     return found
 
 
 def errors(system: System, error: Floats, allowed: dict[Species, float]) -> dict[Species, float]:
     """The L2 error of each species over what is allowed: all below 1 for a good step."""
     wrong = system.state(error)
-    return {species: float(np.sqrt(species.place.measure @ wrong[species] ** 2 / species.place.total) / most)
-            for species, most in allowed.items()}
+    return {species: _size(species, wrong[species]) / most for species, most in allowed.items()}
+
+
+def _size(species: Species, values: Floats) -> float:
+    """The L2 norm of (n,) values, averaged over the species' place."""
+    return float(np.sqrt(species.place.measure @ values**2 / species.place.total))
 
 
 def first_step(system: System, u: Floats, t: float, tolerance: Tolerance) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from spatial.geometry.place import Floats
 from spatial.integrate.linear import PlaceMatrix, place_matrix, stabilised_gradients
@@ -31,14 +32,14 @@ class Stages:
 
     system: System
     places: Mapping[str, PlaceMatrix]
-    linearisation: Linearisation
+    flow: csr_matrix  # g dt J of what flows between places
     dt: float
 
     def solve(self, f: Floats) -> Floats:
         """(size,) stage k of (1 - g dt W) k = f."""
         block = self.system.layout.block
         enough = {name: matrix.enough(block(f, name)) for name, matrix in self.places.items()}
-        if not (self.linearisation.between.nnz or any(matrix.reacts for matrix in self.places.values())):
+        if not (self.flow.nnz or any(matrix.reacts for matrix in self.places.values())):
             return self._factorised(f, enough)
         weight = np.concatenate([np.outer(matrix.V, 1.0 / enough[name] ** 2).ravel()
                                  for name, matrix in self.places.items()])
@@ -46,15 +47,15 @@ class Stages:
         return k + self._factorised(f - self._times(k), enough)
 
     def _place_by_place(self, r: Floats) -> Floats:
-        """Approximately solve within every place, in place of `r`."""
+        """(size,) approximate solution within every place."""
+        block, x = self.system.layout.block, np.empty_like(r)
         for name, matrix in self.places.items():
-            part = self.system.layout.block(r, name)
-            part[:] = matrix.precondition(part)
-        return r
+            block(x, name)[:] = matrix.cycle(block(r, name))
+        return x
 
     def _times(self, k: Floats) -> Floats:
         """(1 - g dt J) k, with all of J."""
-        product = -GAMMA * self.dt * (self.linearisation.between @ k)
+        product = -(self.flow @ k)
         for name, matrix in self.places.items():
             part = self.system.layout.block(product, name)
             part += matrix.times(self.system.layout.block(k, name))
@@ -74,7 +75,7 @@ class Stages:
 
         The last term makes up for what the sweeps left open, so that amounts are kept to rounding.
         """
-        flow = GAMMA * self.dt * self.linearisation.between
+        flow = self.flow
         before, k = np.zeros_like(r), self._local(r.copy())
         for _ in range(_SWEEPS if flow.nnz else 0):
             change = flow @ (k - before)
@@ -110,7 +111,7 @@ def factorise(system: System, hierarchies: Hierarchies, linearisation: Linearisa
         allowed = _SOLVE / dt * np.array([tolerated[species] for species in of])
         places[name] = place_matrix(name, hierarchies[name], system.diffusion[name], linearisation.blocks[name],
                                     GAMMA * dt, allowed)
-    return Stages(system, places, linearisation, dt)
+    return Stages(system, places, GAMMA * dt * linearisation.between, dt)
 
 
 def step(stages: Stages, u: Floats, f: Floats, t: float) -> tuple[Floats, Floats]:
