@@ -1,13 +1,14 @@
 """What is simulated: species, the mechanisms that change them, and the model that lists both."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from spatial.checks import InputError, number
 from spatial.geometry.place import Floats, Place
+from spatial.operators.fipy_terms import Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,27 +92,37 @@ class Leaps(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The whole problem: nothing in it changes during a run."""
+    """The whole problem: nothing in it changes during a run.
+
+    `fipy_terms` adds FiPy terms to a species' rate of change, made by a function of its `CellVariable`, such as
+    `lambda c: DiffusionTerm(coeff=D, var=c)`. They are linear in c and do not change with time.
+    """
 
     species: tuple[Species, ...]
     mechanisms: tuple[Mechanism, ...] = ()
+    fipy_terms: Mapping[Species, Terms] = field(default_factory=dict)
 
-    def __init__(self, species: Iterable[Species], mechanisms: Iterable[Mechanism] = ()) -> None:
+    def __init__(self, species: Iterable[Species], mechanisms: Iterable[Mechanism] = (),
+                 fipy_terms: Mapping[Species, Terms] | None = None) -> None:
         object.__setattr__(self, "species", tuple(species))
         object.__setattr__(self, "mechanisms", tuple(mechanisms))
+        object.__setattr__(self, "fipy_terms", dict(fipy_terms or {}))
         seen: set[str] = set()
         for one in self.species:
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)
+        for one in self.fipy_terms:
+            if one not in self.species:
+                raise InputError(f"fipy_terms are given for {one!r}, which is not a species of this model")
 
     def __iter__(self) -> Iterator[Species]:
         return iter(self.species)
 
     def with_mechanisms(self, *mechanisms: Mechanism) -> "Model":
         """This model with more mechanisms."""
-        return Model(self.species, (*self.mechanisms, *mechanisms))
+        return Model(self.species, (*self.mechanisms, *mechanisms), self.fipy_terms)
 
     def without(self, *kinds: type) -> "Model":
         """This model without the mechanisms of these classes: a control experiment."""
-        return Model(self.species, [m for m in self.mechanisms if not isinstance(m, kinds)])
+        return Model(self.species, [m for m in self.mechanisms if not isinstance(m, kinds)], self.fipy_terms)

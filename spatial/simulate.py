@@ -2,14 +2,18 @@
 
 import platform
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
+from spatial.integrate.fipy_engine import fipy_engine
+from spatial.integrate.implicit import prepare
+from spatial.integrate.method import Method
+from spatial.integrate.rosenbrock import Rosenbrock
+from spatial.integrate.stabilised_explicit import chebyshev
 from spatial.integrate.step_control import Tolerance, advance, after_event, first_step
-from spatial.integrate.w_method import hierarchies
 from spatial.model import Concentrations, Model
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
@@ -17,6 +21,10 @@ from spatial.system import System, assemble
 
 Progress = Callable[[float, float], None]
 """Called after every step with the simulated time and the step's length [s]."""
+
+
+Engine = Literal["spatial", "implicit", "explicit", "fipy"]
+"""What takes the steps: ours, chosen by how stiff the model is or by name, or FiPy alone."""
 
 
 class Frames(Protocol):
@@ -29,12 +37,13 @@ class Frames(Protocol):
 
 def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: float = 0.0, seed: int = 0,
              tolerance: Tolerance | None = None, frames: Frames | None = None, frame_times: Iterable[float] = (),
-             progress: Progress | None = None) -> Recording:
+             progress: Progress | None = None, engine: Engine = "spatial") -> Recording:
     """Run a model from t = 0 to `until` [s] and return what the probes saw.
 
     Probes are read at the start, before and after every event, and after steps at least `every` [s]
     apart (0: after all). `frames` is given the fields at each of `frame_times`, on which steps land.
-    The same model, seed and tolerance give the same recording.
+    The same model, seed and tolerance give the same recording. Our own engine is "implicit", or "explicit"
+    for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
     """
     positive("duration of the run", until)
     names = [probe.name for probe in watch]
@@ -43,14 +52,28 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
+    method = _method(system, engine, until)
     rng = np.random.default_rng(seed)
     diary = _Diary(watch)
-    steps = _run(system, until, tolerance, rng, diary, every, frames, sorted(frame_times), progress)
-    provenance = {"seed": seed, "until": until, "relative tolerance": tolerance.relative,
+    steps = _run(method, until, tolerance, rng, diary, every, frames, sorted(frame_times), progress)
+    provenance = {"engine": engine, "method": type(method).__name__,
+                  "seed": seed, "until": until, "relative tolerance": tolerance.relative,
                   "unknowns": system.layout.size, "steps": steps["steps"], "rejected steps": steps["rejected"],
                   "smallest concentration": steps["smallest"], "numpy": np.__version__,
                   "python": platform.python_version()}
     return diary.recording(provenance)
+
+
+def _method(system: System, engine: Engine, until: float) -> Method:
+    """How a run takes its steps."""
+    if engine == "fipy":
+        return fipy_engine(system)
+    if engine not in get_args(Engine):
+        raise InputError(f"engine is {engine!r}; it must be one of {', '.join(map(repr, get_args(Engine)))}")
+    explicit = chebyshev(system)
+    if engine == "explicit" or (engine == "spatial" and explicit.suits(until)):
+        return explicit
+    return Rosenbrock(prepare(system))
 
 
 class _Diary:
@@ -72,17 +95,18 @@ class _Diary:
         return Recording(np.array(self.times), series, provenance)
 
 
-def _run(system: System, until: float, tolerance: Tolerance, rng: np.random.Generator, diary: _Diary,
+def _run(method: Method, until: float, tolerance: Tolerance, rng: np.random.Generator, diary: _Diary,
          every: float, frames: Frames | None, frame_times: list[float], progress: Progress | None) -> dict[str, Any]:
     """Step from 0 to `until`; the number of steps taken and rejected, and the smallest concentration."""
-    u, t, multigrid = system.initial(), 0.0, hierarchies(system)
+    system = method.system
+    u, t = system.initial(), 0.0
     instants = set(system.instants().tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
     dt, taken, rejected, noted, smallest = first_step(system, u, t, tolerance), 0, 0, 0.0, _smallest(system, u)
     diary.note(t, system.state(u))
     for stop in stops:
         while t < stop:
-            done = advance(system, multigrid, u, t, dt, stop, tolerance)
+            done = advance(method, u, t, dt, stop, tolerance)
             u, t, dt = done.u, done.t, done.suggested
             taken, rejected = taken + 1, rejected + done.rejected
             smallest = min(smallest, _smallest(system, u))

@@ -4,15 +4,18 @@ This is the only place where a gain per measure of where a mechanism acts become
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags_array
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Gains, Jumps, Leaps, Mechanism, Model, Species
 from spatial.operators.control_volumes import stiffness
+from spatial.operators.diffusion import Bands, bands, rows, spread, spread_along
+from spatial.operators.fipy_terms import lift_terms
+from spatial.operators.team import Team
 
 _NUDGE = 1e-6  # relative step of the one-sided differences that linearise the reactions
 
@@ -97,14 +100,16 @@ def touched(where: Place, place: Place) -> Ints | None:
 
 def to_concentration(gain: Floats | float, where: Place, place: Place) -> Floats:
     """(n,) change of concentration in `place` from a gain per measure of `where`."""
-    change, index = gain * per_measure(where, place), touched(where, place)
-    return change if index is None else np.asarray(np.bincount(index, change, len(place)), float)
+    index = touched(where, place)
+    if index is None:
+        return np.asarray(gain)
+    return np.asarray(np.bincount(index, gain * per_measure(where, place), len(place)), float)
 
 
 def per_measure(where: Place, place: Place) -> Floats:
     """(n,) change of concentration where each element of `where` touches `place`, per gain per its measure."""
     index = touched(where, place)
-    return where.measure / (place.measure if index is None else place.measure[index])
+    return np.ones(len(place)) if index is None else where.measure / place.measure[index]
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Linearisation:
-    """The Jacobian of the reactions: dense blocks within elements, and a sparse rest between places."""
+    """The Jacobian of the reactions and lifted terms: dense blocks within elements, and a sparse rest between them."""
 
     blocks: Mapping[str, Floats]  # by place: (n, m, m) over the species of the place
     between: csr_matrix  # (size, size)
@@ -132,6 +137,10 @@ class System:
     stiffness: Mapping[str, csr_matrix]  # K of each place; empty where nothing diffuses
     diffusion: Mapping[str, Floats]  # (m,) D of the species of each place
     terms: tuple[Term, ...]
+    lifted: csr_matrix  # (size, size) the model's own FiPy terms [1/s]; empty where there are none
+    constant: Floats  # (size,) what they add whatever the state [unit of each species per s]
+    bands: Mapping[str, Bands] = field(default_factory=dict)  # of the places that are grids
+    team: Team = field(default_factory=Team)  # the threads that share long sweeps
 
     def initial(self) -> Floats:
         """(size,) the state a run starts from."""
@@ -145,16 +154,23 @@ class System:
         return State(u, self.layout)
 
     def rate(self, u: Floats, t: float) -> Floats:
-        """(size,) du/dt: reactions and diffusion [unit of each species per s]."""
-        du = np.zeros_like(u)
+        """(size,) du/dt: reactions, diffusion and lifted FiPy terms [unit of each species per s]."""
+        du = self.lifted @ u + self.constant if self.lifted.nnz else self.constant.copy()
         for mechanism, gains in self.gains(u, t):
             self.add(du, mechanism, gains)
         for name, K in self.stiffness.items():
             if K.nnz:
-                measure = self.layout.places[name][0].place.measure[:, None]
-                block = self.layout.block(du, name)
-                block -= self.diffusion[name] * (K @ self.layout.block(u, name)) / measure
+                self._spread(name, K, self.layout.block(u, name), self.layout.block(du, name))
         return du
+
+    def _spread(self, name: str, K: csr_matrix, c: Floats, gain: Floats) -> None:
+        """Add the diffusion of all species of a place to their gain, both (n, m)."""
+        of, D = self.layout.places[name], self.diffusion[name]
+        if len(of) == 1 and name in self.bands:
+            along = self.bands[name]
+            self.team(spread_along, len(c), along.apart, along.across, of[0].place.measure, D, c, gain)
+        else:
+            self.team(spread(len(of)), len(c), *rows(K), of[0].place.measure, D, c, gain)
 
     def gains(self, u: Floats, t: float) -> Iterator[tuple[Mechanism, Gains]]:
         """Every mechanism with its gains per measure of where it acts."""
@@ -192,7 +208,7 @@ class System:
             np.asarray(m.instants, float) for m in self.model.mechanisms if isinstance(m, Jumps)]))
 
     def linearise(self, u: Floats, t: float) -> Linearisation:
-        """The derivative of every mechanism's gains, by one-sided differences."""
+        """The derivative of every mechanism's gains, by one-sided differences, and of the lifted FiPy terms."""
         state, layout = self.state(u), self.layout
         blocks = {name: np.zeros((len(of[0].place), len(of), len(of))) for name, of in layout.places.items()}
         between: list[tuple[Ints, Ints, Floats]] = []
@@ -204,7 +220,12 @@ class System:
                     blocks[target.place.name][entry] += to_concentration(slope, where, target.place)
                 else:
                     between.append(self._between(where, target, source, slope))
-        return Linearisation(blocks, _sparse(between, layout.size))
+        if self.lifted.nnz == 0:
+            return Linearisation(blocks, _sparse(between, layout.size))
+        within = self.lifted.diagonal()
+        for name, block in blocks.items():
+            np.einsum("nii->ni", block)[:] += layout.block(within, name)
+        return Linearisation(blocks, _sparse(between, layout.size) + self.lifted - diags_array(within, format="csr"))
 
     def _between(self, where: Place, target: Species, source: Species, slope: Floats) -> tuple[Ints, Ints, Floats]:
         """Rows, columns and entries of the Jacobian for a slope between two places."""
@@ -258,7 +279,7 @@ def assemble(model: Model) -> System:
     """Lay the model out as arrays, and check that every mechanism finds what it names.
 
     Raises `InputError` for a species that is not in the model, a place that does not touch another,
-    or rates of the wrong shape.
+    rates of the wrong shape, or FiPy terms that cannot be lifted.
     """
     layout = lay_out(model.species)
     operators, diffusion = {}, {}
@@ -266,8 +287,21 @@ def assemble(model: Model) -> System:
         place, D = of[0].place, np.array([species.D for species in of])
         operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
         diffusion[name] = D
-    system = System(model, layout, operators, diffusion, ())
+    found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz and len(of) == 1}
+    grids = {name: along for name, along in found.items() if along}
+    system = System(model, layout, operators, diffusion, (), *_lift(model, layout), bands=grids)
     return replace(system, terms=tuple(Term(mechanism, _probe(system, mechanism)) for mechanism in model.mechanisms))
+
+
+def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
+    """The model's own FiPy terms, per volume: matrix (size, size) and vector (size,)."""
+    parts, constant = list[tuple[Ints, Ints, Floats]](), np.zeros(layout.size)
+    for species, terms in model.fipy_terms.items():
+        matrix, vector = lift_terms(species.name, terms, species.place, species.typical)
+        index, entries, V = layout.index(species), matrix.tocoo(), species.place.measure
+        parts.append((index[entries.row], index[entries.col], entries.data / V[entries.row]))
+        constant[index] = vector / V
+    return _sparse(parts, layout.size), constant
 
 
 def _probe(system: System, mechanism: Mechanism) -> tuple[Species, ...]:

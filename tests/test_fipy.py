@@ -47,7 +47,7 @@ def test_diffusion_term_is_the_stiffness_matrix(make):
     v = variable(place)
     import fipy
 
-    assert difference(lift(fipy.DiffusionTerm(coeff=D), v), -D * stiffness(place)) < 1e-13
+    assert difference(lift(fipy.DiffusionTerm(coeff=D), v)[0], -D * stiffness(place)) < 1e-13
 
 
 def test_diffusion_term_takes_a_coefficient_that_varies_in_space():
@@ -58,7 +58,17 @@ def test_diffusion_term_takes_a_coefficient_that_varies_in_space():
     coefficient = fipy.FaceVariable(mesh=v.mesh, value=1.0 + v.mesh.faceCenters[0].value ** 2)
     x = place.centres[place.links][:, :, 0].mean(axis=1)
     varied = Place("varied", 3, place.measure, place.centres, place.links, place.transmissibility * (1 + x ** 2))
-    assert difference(lift(fipy.DiffusionTerm(coeff=coefficient), v), -stiffness(varied)) < 1e-13
+    assert difference(lift(fipy.DiffusionTerm(coeff=coefficient), v)[0], -stiffness(varied)) < 1e-13
+
+
+def test_the_vector_of_a_lift_is_what_sources_add():
+    place = bricks()
+    v = variable(place)
+    import fipy
+
+    matrix, vector = lift(fipy.DiffusionTerm(coeff=D, var=v) - fipy.ImplicitSourceTerm(coeff=2.0, var=v) + 6.0, v)
+    assert difference(matrix, -D * stiffness(place) - 2.0 * diags(place.measure).tocsr()) < 1e-13
+    np.testing.assert_allclose(vector, 6.0 * place.measure, rtol=1e-14)
 
 
 def test_cell_volumes_are_the_measure():
@@ -66,7 +76,7 @@ def test_cell_volumes_are_the_measure():
     v = variable(place)
     import fipy
 
-    assert difference(lift(fipy.TransientTerm(), v), csr_matrix(diags(place.measure))) < 1e-15
+    assert difference(lift(fipy.TransientTerm(), v)[0], csr_matrix(diags(place.measure))) < 1e-15
     assert float(v.cellVolumeAverage) == pytest.approx(place.measure @ v.value / place.total)
 
 

@@ -55,7 +55,7 @@ def test_without_release_by_the_astrocyte_no_weight_changes_at_all(coarse):
 
 def test_random_release_is_the_same_for_the_same_seed_only(coarse, tmp_path):
     """Vesicles that fuse at rest, so that chance decides from the first millisecond."""
-    eager = sp.Model(coarse.model.species, [replace(one, r_max=2000.0) if isinstance(one, Exocytosis) else one
+    eager = sp.Model(coarse.model.species, [replace(one, r_max=20000.0) if isinstance(one, Exocytosis) else one
                                             for one in coarse.model.mechanisms])
     files = []
     for run, seed in enumerate((1, 1, 2)):

@@ -1,19 +1,105 @@
-"""Compiled kernels on one place: (n, m) arrays of n elements and m species, dense blocks (n, m, m)."""
+"""Compiled kernels on one place: (n, m) arrays of n elements and m species, dense blocks (n, m, m).
+
+The sweeps over the stiffness matrix are compiled for each m, so that a row's sums stay in registers.
+They may contract a * b + c but not reorder sums: a reordered sum is vectorised along the row, with
+gathers that cost more than they save (118 125 elements, 4 species: 5.7 ms a sweep against 4.2 ms).
+Each works on the rows from `low` to `high`, for `Team` to share out, and gives up Python's lock.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numba.cpython.unsafe.tuple import tuple_setitem
 
 from spatial.geometry.place import Floats
+from spatial.operators.team import Team
 
-Index = NDArray[np.int32]
+
+class Sweeps(NamedTuple):
+    """Sweeps with the matrix A = B + diag(tau) K / V of a place of m species."""
+
+    times: Callable[..., None]  # y = A x
+    left: Callable[..., None]  # y = b - A x
+    relaxed: Callable[..., None]  # y = x + inverse (b - A x), with blocks `inverse` (n, m, m)
+    product: Callable[..., None]  # y = inverse b
+    onto: Callable[..., None]  # y = P x, or y += P x, with a sparse P of any shape
 
 
-@njit(cache=True)
-def factor_blocks(blocks: Floats) -> None:
+@cache
+def sweeps(m: int) -> Sweeps:
+    """The kernels for `m` species, compiled when first used."""
+    zero: Any = (0.0,) * m
+    compiled = njit(cache=True, nogil=True, fastmath={"contract"})
+
+    @compiled
+    def row(indptr, indices, K, V, tau, B, x, i):  # type: ignore[no-untyped-def]
+        found = zero
+        for k in range(indptr[i], indptr[i + 1]):
+            w, j = K[k], indices[k]
+            for s in range(m):
+                found = tuple_setitem(found, s, found[s] + w * x[j, s])
+        inverse = 1.0 / V[i]
+        for s in range(m):
+            value = found[s] * tau[s] * inverse
+            for r in range(m):
+                value += B[i, s, r] * x[i, r]
+            found = tuple_setitem(found, s, value)
+        return found
+
+    @compiled
+    def times(indptr, indices, K, V, tau, B, x, y, low, high):  # type: ignore[no-untyped-def]
+        for i in range(low, high):
+            found = row(indptr, indices, K, V, tau, B, x, i)
+            for s in range(m):
+                y[i, s] = found[s]
+
+    @compiled
+    def left(indptr, indices, K, V, tau, B, b, x, y, low, high):  # type: ignore[no-untyped-def]
+        for i in range(low, high):
+            found = row(indptr, indices, K, V, tau, B, x, i)
+            for s in range(m):
+                y[i, s] = b[i, s] - found[s]
+
+    @compiled
+    def relaxed(indptr, indices, K, V, tau, B, inverse, b, x, y, low, high):  # type: ignore[no-untyped-def]
+        for i in range(low, high):
+            found = row(indptr, indices, K, V, tau, B, x, i)
+            for s in range(m):
+                value = x[i, s]
+                for r in range(m):
+                    value += inverse[i, s, r] * (b[i, r] - found[r])
+                y[i, s] = value
+
+    @compiled
+    def product(inverse, b, y, low, high):  # type: ignore[no-untyped-def]
+        for i in range(low, high):
+            for s in range(m):
+                found = 0.0
+                for r in range(m):
+                    found += inverse[i, s, r] * b[i, r]
+                y[i, s] = found
+
+    @compiled
+    def onto(indptr, indices, P, x, y, add, low, high):  # type: ignore[no-untyped-def]
+        for i in range(low, high):
+            found = zero
+            for k in range(indptr[i], indptr[i + 1]):
+                for s in range(m):
+                    found = tuple_setitem(found, s, found[s] + P[k] * x[indices[k], s])
+            for s in range(m):
+                y[i, s] = y[i, s] + found[s] if add else found[s]
+
+    return Sweeps(times, left, relaxed, product, onto)
+
+
+@njit(cache=True, nogil=True)
+def factor_blocks(blocks: Floats, low: int, high: int) -> None:
     """Factor (n, m, m) blocks in place into L and U, without pivoting: they are near diagonally dominant."""
-    n, m, _ = blocks.shape
-    for e in range(n):
+    m = blocks.shape[1]
+    for e in range(low, high):
         for k in range(m):
             for i in range(k + 1, m):
                 if blocks[e, i, k] != 0.0:
@@ -22,11 +108,11 @@ def factor_blocks(blocks: Floats) -> None:
                         blocks[e, i, j] -= blocks[e, i, k] * blocks[e, k, j]
 
 
-@njit(cache=True)
-def solve_blocks(factors: Floats, x: Floats) -> None:
+@njit(cache=True, nogil=True)
+def solve_blocks(factors: Floats, x: Floats, low: int, high: int) -> None:
     """Solve with factored blocks in place of the (n, m) right-hand sides `x`."""
-    n, m, _ = factors.shape
-    for e in range(n):
+    m = factors.shape[1]
+    for e in range(low, high):
         for i in range(m):
             for j in range(i):
                 x[e, i] -= factors[e, i, j] * x[e, j]
@@ -36,38 +122,28 @@ def solve_blocks(factors: Floats, x: Floats) -> None:
             x[e, i] /= factors[e, i, i]
 
 
-@njit(cache=True, fastmath=True)
-def multiply(indptr: Index, indices: Index, K: Floats, x: Floats, y: Floats) -> None:
-    """y = K x, four species at a time so that their sums stay in registers."""
-    n, m = x.shape
-    fours = m - m % 4
-    for i in range(n):
-        for s in range(0, fours, 4):
-            a = b = c = d = 0.0
-            for k in range(indptr[i], indptr[i + 1]):
-                w, j = K[k], indices[k]
-                a += w * x[j, s]
-                b += w * x[j, s + 1]
-                c += w * x[j, s + 2]
-                d += w * x[j, s + 3]
-            y[i, s], y[i, s + 1], y[i, s + 2], y[i, s + 3] = a, b, c, d
-        for s in range(fours, m):
-            a = 0.0
-            for k in range(indptr[i], indptr[i + 1]):
-                a += K[k] * x[indices[k], s]
-            y[i, s] = a
+@njit(cache=True, nogil=True)
+def invert_blocks(blocks: Floats, inverse: Floats, low: int, high: int) -> None:
+    """Write the inverses of (n, m, m) blocks into `inverse`; the blocks are left factored."""
+    m = blocks.shape[1]
+    factor_blocks(blocks, low, high)
+    column = np.empty(m)
+    for e in range(low, high):
+        for c in range(m):
+            for i in range(m):
+                column[i] = 1.0 if i == c else 0.0
+                for j in range(i):
+                    column[i] -= blocks[e, i, j] * column[j]
+            for i in range(m - 1, -1, -1):
+                for j in range(i + 1, m):
+                    column[i] -= blocks[e, i, j] * column[j]
+                column[i] /= blocks[e, i, i]
+            for i in range(m):
+                inverse[e, i, c] = column[i]
 
 
-@njit(cache=True, fastmath=True)
-def apply_place(indptr: Index, indices: Index, K: Floats, V: Floats, tau: Floats, B: Floats, x: Floats,
-                y: Floats) -> None:
-    """y = B x + diag(tau) K x / V."""
-    n, m = x.shape
-    multiply(indptr, indices, K, x, y)
-    for i in range(n):
-        inverse = 1.0 / V[i]
-        for s in range(m):
-            found = y[i, s] * tau[s] * inverse
-            for r in range(m):
-                found += B[i, s, r] * x[i, r]
-            y[i, s] = found
+def inverse_blocks(blocks: Floats, team: Team) -> Floats:
+    """(n, m, m) inverses of the blocks."""
+    found = np.empty_like(blocks)
+    team(invert_blocks, len(blocks), blocks.copy(), found)
+    return found

@@ -1,56 +1,83 @@
-"""Aggregation multigrid for reactions and diffusion together, as a preconditioner.
+"""Smoothed-aggregation multigrid for reactions and diffusion together, as a preconditioner.
 
-The matrix of a place is B + diag(tau) K / V. Elements are grouped by the strength of their links;
-a group is an element of the next level, whose blocks are the mean of its members' weighted by V and
-whose stiffness is the sum. So the coarse matrix has the same form, for any step and any reactions,
-and the groups are found once (Vanek, Mandel & Brezina 1996; unsmoothed, as in Notay 2010).
+The matrix of a place is B + diag(tau) K / V. Elements are grouped by the strength of their links, and
+a group's piecewise constant correction is smoothed once by diffusion (Vanek, Mandel & Brezina 1996).
+The stiffness of the next level is the Galerkin product, its measure and its blocks are means, so the
+coarse matrix has the same form for any step and any reactions, and all of the geometry is found once.
+(Single precision was tried for it: the same time, since the kernels compute rather than wait for memory.)
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags_array
 
 from spatial.geometry.place import Floats
-from spatial.integrate.blocks import apply_place, factor_blocks, solve_blocks
+from spatial.integrate.blocks import inverse_blocks, sweeps
+from spatial.operators.diffusion import rows
+from spatial.operators.team import Team
 
 _SMALLEST = 40  # elements of the coarsest level
-_DAMPING = 0.7  # of the block-Jacobi smoother
-_OVERCORRECTION = 1.5  # of the coarse correction: piecewise constant groups are too stiff
+_DAMPING = 4.0 / 3.0  # of Jacobi sweeps and of the smoothed correction, over the largest eigenvalue of K / diagonal
+_POWERS = 15  # of K / diagonal, to find that eigenvalue
+_LEAST_MEASURE = 0.1  # of the sum over its group: wrong-sign links could take more from an element
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The geometry of one level: its stiffness, measure, and which element of the next each belongs to."""
+    """The geometry of one level, and the way to the next coarser one (nowhere, on the coarsest)."""
 
     K: csr_matrix
     diagonal: Floats  # (n,) of K
+    damping: float
     V: Floats  # (n,)
-    group: NDArray[np.int32]  # (n,); empty on the coarsest level
+    up: csr_matrix  # (n, coarse) P, from a coarse correction to this level
+    down: csr_matrix  # (coarse, n) means weighted by V: P^T V / coarse V
 
 
 def levels(K: csr_matrix, V: Floats) -> tuple[Level, ...]:
     """The hierarchy of a place, finest first."""
+    found = []
+    while K.nnz and len(V) > _SMALLEST:
+        groups = _groups(K)
+        if groups.shape[1] >= 0.9 * len(V):
+            break
+        diagonal = K.diagonal()
+        damping = _DAMPING / _largest_eigenvalue(K, diagonal)
+        inverse = np.divide(damping, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+        up = csr_matrix(groups - diags_array(inverse) @ (K @ groups))
+        coarse = np.maximum(up.T @ V, _LEAST_MEASURE * (groups.T @ V))
+        down = csr_matrix(diags_array(1.0 / coarse) @ up.T @ diags_array(V))
+        found.append(Level(K, diagonal, damping, V, up, down))
+        K, V = csr_matrix(up.T @ K @ up), np.asarray(coarse)
+    nowhere = csr_matrix((len(V), 0))
+    return (*found, Level(K, K.diagonal(), 1.0, V, nowhere, csr_matrix(nowhere.T)))
+
+
+def _largest_eigenvalue(K: csr_matrix, diagonal: Floats) -> float:
+    """That of K / diagonal, by power iteration from a fixed vector, and a little more to be safe."""
+    inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+    x = np.cos(np.arange(1.0, len(diagonal) + 1) ** 2)
+    for _ in range(_POWERS):
+        y = inverse * (K @ x)
+        found = float(np.linalg.norm(y) / np.linalg.norm(x))
+        x = y / np.linalg.norm(y)
+    return 1.1 * found
+
+
+def _groups(K: csr_matrix) -> csr_matrix:
+    """(n, groups) 1 where an element belongs to a group; elements without strong links are groups of their own."""
     from pyamg.aggregation import standard_aggregation
     from pyamg.strength import symmetric_strength_of_connection
 
-    found = []
-    while K.nnz and len(V) > _SMALLEST:
-        groups = standard_aggregation(csr_matrix(symmetric_strength_of_connection(K, theta=0.02)))[0].tocsr()
-        if groups.shape[1] == 0 or groups.shape[1] >= 0.9 * len(V):
-            break
-        lone = np.flatnonzero(np.diff(groups.indptr) == 0)  # elements without strong links join none
-        group = np.zeros(len(V), np.int32)
-        group[np.diff(groups.indptr) > 0] = groups.indices
-        group[lone] = groups.shape[1] + np.arange(len(lone))
-        found.append(Level(K, K.diagonal(), V, group))
-        count = groups.shape[1] + len(lone)
-        onto = csr_matrix((np.ones(len(V)), (group, np.arange(len(V)))), shape=(count, len(V)))
-        K, V = csr_matrix(onto @ K @ onto.T), np.asarray(onto @ V)
-    return (*found, Level(K, K.diagonal(), V, np.zeros(0, np.int32)))
+    found = standard_aggregation(csr_matrix(symmetric_strength_of_connection(K, theta=0.02)))[0].tocsr()
+    n, count = found.shape
+    grouped = np.diff(found.indptr) > 0
+    group = np.empty(n, np.int32)
+    group[grouped] = found.indices
+    group[~grouped] = count + np.arange(n - grouped.sum())
+    return csr_matrix((np.ones(n), (np.arange(n), group)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,59 +86,59 @@ class Cycle:
 
     levels: tuple[Level, ...]
     tau: Floats
-    B: tuple[Floats, ...]  # (n, m, m) on each level
-    jacobi: tuple[Floats, ...]  # factors of the blocks on the diagonal, on each level
-    coarsest: Floats | None  # inverse of the coarsest matrix; None where nothing is linked
+    B: tuple[Floats, ...]  # (n, m, m) on each level but the last
+    smoother: tuple[Floats, ...]  # damped inverses of the blocks on the diagonal, likewise
+    coarsest: Floats  # inverse of the coarsest matrix, or of each of its blocks where grouping found no more
+    team: Team
 
-    def __call__(self, r: Floats) -> Floats:
-        """(n, m) approximate solution of the place's system for the right-hand side `r`."""
-        return self._cycle(0, r)
+    def __call__(self, b: Floats) -> Floats:
+        """(n, m) approximate solution of the place's system for the right-hand side `b`."""
+        return self._cycle(0, b)
 
-    def _cycle(self, depth: int, r: Floats) -> Floats:
-        level = self.levels[depth]
+    def _cycle(self, depth: int, b: Floats) -> Floats:
         if depth == len(self.levels) - 1:
-            return self._solved(r)
-        x = self._smoothed(depth, r)
-        below = _gathered(level.group, level.V, self.levels[depth + 1].V, self._left(depth, r, x))
-        x += _OVERCORRECTION * self._cycle(depth + 1, below)[level.group]
-        x += self._smoothed(depth, self._left(depth, r, x))
+            return self._solved(b)
+        level, kernels, team, n = self.levels[depth], sweeps(len(self.tau)), self.team, len(b)
+        matrix = (*rows(level.K), level.V, self.tau, self.B[depth])
+        smoother = self.smoother[depth]
+        x, y, coarse = np.empty_like(b), np.empty_like(b), np.empty((level.up.shape[1], b.shape[1]))
+        team(kernels.product, n, smoother, b, x)
+        team(kernels.left, n, *matrix, b, x, y)
+        team(kernels.onto, len(coarse), *rows(level.down), y, coarse, False)
+        below = self._cycle(depth + 1, coarse)
+        team(kernels.onto, n, *rows(level.up), below, x, True)
+        team(kernels.relaxed, n, *matrix, smoother, b, x, y)
+        return y
+
+    def _solved(self, b: Floats) -> Floats:
+        """The solution on the coarsest level."""
+        if self.coarsest.ndim == 2:
+            return np.asarray((self.coarsest @ b.ravel()).reshape(b.shape))
+        x = np.empty_like(b)
+        self.team(sweeps(len(self.tau)).product, len(b), self.coarsest, b, x)
         return x
 
-    def _solved(self, r: Floats) -> Floats:
-        """The solution on the coarsest level, where elements without links are solved one by one."""
-        if self.coarsest is not None:
-            return np.asarray((self.coarsest @ r.ravel()).reshape(r.shape))
-        x = np.array(r)
-        solve_blocks(self.jacobi[-1], x)
-        return x
 
-    def _smoothed(self, depth: int, r: Floats) -> Floats:
-        x = _DAMPING * r
-        solve_blocks(self.jacobi[depth], x)
-        return x
-
-    def _left(self, depth: int, r: Floats, x: Floats) -> Floats:
-        """What `x` leaves of the right-hand side."""
-        level, y = self.levels[depth], np.empty_like(x)
-        apply_place(level.K.indptr, level.K.indices, level.K.data, level.V, self.tau, self.B[depth], x, y)
-        return r - y
-
-
-def cycle(hierarchy: tuple[Level, ...], tau: Floats, B: Floats) -> Cycle:
+def cycle(hierarchy: tuple[Level, ...], tau: Floats, B: Floats, team: Team) -> Cycle:
     """The V-cycle for the matrix B + diag(tau) K / V of a place."""
     blocks = [B]
     for level, below in pairwise(hierarchy):
-        flat = _gathered(level.group, level.V, below.V, blocks[-1].reshape(len(level.V), -1))
-        blocks.append(flat.reshape(len(below.V), *B.shape[1:]))
-    jacobi = []
-    for level, block in zip(hierarchy, blocks, strict=True):
-        factors = block.copy()
-        for s, t in enumerate(tau):
-            factors[:, s, s] += t * level.diagonal / level.V
-        factor_blocks(factors)
-        jacobi.append(factors)
-    coarsest = _inverse(hierarchy[-1], tau, blocks[-1]) if hierarchy[-1].K.nnz else None
-    return Cycle(hierarchy, tau, tuple(blocks), tuple(jacobi), coarsest)
+        mean = level.down @ blocks[-1].reshape(len(level.V), -1)
+        blocks.append(np.asarray(mean.reshape(len(below.V), *B.shape[1:])))
+    *finer, last = (_diagonal(level, tau, block) for level, block in zip(hierarchy, blocks, strict=True))
+    small = len(last) <= _SMALLEST and hierarchy[-1].K.nnz
+    coarsest = _inverse(hierarchy[-1], tau, blocks[-1]) if small else inverse_blocks(last, team)
+    smoother = tuple(inverse_blocks(diagonal, team) for diagonal in finer)
+    return Cycle(hierarchy, tau, tuple(blocks[:-1]), smoother, coarsest, team)
+
+
+def _diagonal(level: Level, tau: Floats, B: Floats) -> Floats:
+    """(n, m, m) blocks on the diagonal of the matrix, over the damping."""
+    found = B.copy()
+    for s, t in enumerate(tau):
+        found[:, s, s] += t * level.diagonal / level.V
+    found /= level.damping
+    return found
 
 
 def _inverse(level: Level, tau: Floats, B: Floats) -> Floats:
@@ -123,16 +150,3 @@ def _inverse(level: Level, tau: Floats, B: Floats) -> Floats:
     for s, t in enumerate(tau):
         matrix[:, s, :, s] += t * stiff
     return np.asarray(np.linalg.inv(matrix.reshape(n * m, n * m)), float)
-
-
-@njit(cache=True)
-def _gathered(group: NDArray[np.int32], V: Floats, coarse: Floats, r: Floats) -> Floats:
-    """The mean of each group's rows of `r`, weighted by V."""
-    found = np.zeros((len(coarse), r.shape[1]))
-    for i in range(len(group)):
-        for s in range(r.shape[1]):
-            found[group[i], s] += V[i] * r[i, s]
-    for a in range(len(coarse)):
-        for s in range(r.shape[1]):
-            found[a, s] /= coarse[a]
-    return found

@@ -2,22 +2,38 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from spatial import checks
-from spatial.geometry.place import Place
+from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 
 
 @dataclass(frozen=True, eq=False)
 class Injection:
-    """A constant flux, per measure of where it acts: [uM um^3/s] at a point, [uM um/s] on a membrane."""
+    """A constant flux while open, per measure of where it acts: [uM um^3/s] at a point, [uM um/s] on a membrane."""
 
     where: Place
     species: Species
     flux: float
+    start: float = 0.0  # s
+    stop: float | None = None  # s; None: it stays open
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        if self.stop is not None and not self.stop > self.start:
+            raise checks.InputError(f"Injection: stop is {self.stop:g} s; it must come after start, {self.start:g} s")
+
+    @property
+    def instants(self) -> Floats:
+        """When it opens and closes."""
+        return np.array([time for time in (self.start, self.stop) if time])
+
+    def jump(self, c: Concentrations, t: float) -> Gains:
+        """Nothing at once: steps land on the instants so that none runs across them."""
+        return {}
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """The flux."""
-        return {self.species: self.flux}
+        """The flux while it is open."""
+        is_open = self.start <= t and (self.stop is None or t < self.stop)
+        return {self.species: self.flux if is_open else 0.0}

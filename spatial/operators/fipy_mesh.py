@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from spatial.checks import InputError
-from spatial.geometry.place import Ints, Place
+from spatial.geometry.place import Floats, Ints, Place
 
 
 def fipy_mesh(place: Place) -> Any:
@@ -33,16 +33,23 @@ def fipy_mesh(place: Place) -> Any:
     return _mesh_class()(place)
 
 
-def lift(term: Any, variable: Any) -> csr_matrix:
-    """(n, n) matrix of a FiPy term acting on a `CellVariable`, linearised at the variable's value.
+def with_scipy() -> None:
+    """Have FiPy solve with SciPy unless the user chose otherwise: it decides when it is first imported."""
+    os.environ.setdefault("FIPY_SOLVERS", "scipy")
 
-    Of `DiffusionTerm(coeff=D)` it is -D * stiffness(place): what each element gains [uM um^3/s].
+
+def lift(term: Any, variable: Any) -> tuple[csr_matrix, Floats]:
+    """Matrix (n, n) and vector (n,) of FiPy terms acting on a `CellVariable`, linearised at the variable's value.
+
+    What each element gains is matrix @ c + vector [uM um^3/s]; that of `DiffusionTerm(coeff=D)` is
+    -D * stiffness(place) @ c.
     """
     from fipy.solvers import DummySolver
 
     term.cacheMatrix()
+    term.cacheRHSvector()
     term.justResidualVector(var=variable, solver=DummySolver(), dt=1.0)
-    return csr_matrix(term.matrix.matrix)
+    return csr_matrix(term.matrix.matrix, copy=True), -np.array(term.RHSvector, float)
 
 
 def _faces_of_cells(links: Ints, n: int) -> Ints:
@@ -59,7 +66,7 @@ def _faces_of_cells(links: Ints, n: int) -> Ints:
 @cache
 def _mesh_class() -> type:
     """The subclass of `fipy.Mesh`: FiPy has no other way to be given areas, distances and volumes."""
-    os.environ.setdefault("FIPY_SOLVERS", "scipy")
+    with_scipy()
     from fipy.meshes.mesh import Mesh
 
     class ControlVolumeMesh(Mesh):  # type: ignore[misc]

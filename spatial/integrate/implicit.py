@@ -1,0 +1,114 @@
+"""The matrix 1 - h J of a whole model, with all of the Jacobian J, ready to solve with.
+
+A solve has two moves. A Krylov method, preconditioned by multigrid within each place, solves for
+reactions, diffusion and what flows between places together, to a part of what the step may err. Then one
+correction by factors, reactions and then diffusion, keeps the books: each keeps amounts to rounding,
+so the solution does, however inexact the first move was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from spatial.geometry.place import Floats
+from spatial.integrate.krylov import stabilised_gradients
+from spatial.integrate.multigrid import Level, levels
+from spatial.integrate.place_matrix import PlaceMatrix, place_matrix
+from spatial.model import Species
+from spatial.system import Linearisation, System
+
+_SWEEPS, _CLOSE = 20, 1e-2  # of the flows between places
+_SOLVE = 0.1  # error of the linear solves as part of what the step may err
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run finds once: the system, and the multigrid levels of every place."""
+
+    system: System
+    hierarchies: Mapping[str, tuple[Level, ...]]
+
+
+def prepare(system: System) -> Prepared:
+    """Find the multigrid levels of every place."""
+    found = {name: levels(K, system.layout.places[name][0].place.measure) for name, K in system.stiffness.items()}
+    return Prepared(system, found)
+
+
+@dataclass(frozen=True)
+class Implicit:
+    """1 - h J."""
+
+    system: System
+    places: Mapping[str, PlaceMatrix]
+    flow: csr_matrix  # h J of what flows between places
+
+    def solve(self, f: Floats, guess: Floats | None = None) -> Floats:
+        """(size,) solution k of (1 - h J) k = f."""
+        if not (self.flow.nnz or any(matrix.acts for matrix in self.places.values())):
+            return f.copy()
+        rough = self._place_by_place(f)
+        weight = np.concatenate([np.outer(matrix.V, matrix.enough(self.system.layout.block(rough, name)) ** -2.0).ravel()
+                                 for name, matrix in self.places.items()])
+        k, r = stabilised_gradients(self.times, self._place_by_place, f, rough, weight, self.system.team, guess)
+        return k + self.factorised(r)
+
+    def times(self, k: Floats) -> Floats:
+        """(1 - h J) k, with all of J."""
+        product = np.empty_like(k)
+        for name, matrix in self.places.items():
+            matrix.times(self.system.layout.block(k, name), self.system.layout.block(product, name))
+        return product - self.flow @ k if self.flow.nnz else product
+
+    def _place_by_place(self, r: Floats) -> Floats:
+        """(size,) approximate solution within every place."""
+        block, x = self.system.layout.block, np.empty_like(r)
+        for name, matrix in self.places.items():
+            matrix.precondition(block(r, name), block(x, name))
+        return x
+
+    def factorised(self, r: Floats) -> Floats:
+        """Solve with reactions in every element and between places, then roughly with diffusion."""
+        block = self.system.layout.block
+        k = self._reactions(r)
+        for name, matrix in self.places.items():
+            part = block(k, name)
+            part[:] = matrix.smooth(part)
+        return k
+
+    def _reactions(self, r: Floats) -> Floats:
+        """Solve with the reactions alone, by sweeps over what flows between places.
+
+        The last term makes up for what the sweeps left open, so that amounts are kept to rounding.
+        """
+        flow = self.flow
+        before, k = np.zeros_like(r), self._local(r.copy())
+        for _ in range(_SWEEPS if flow.nnz else 0):
+            change = flow @ (k - before)
+            before, k = k, self._local(r + flow @ k)
+            if not (np.abs(change) > _CLOSE * np.abs(k)).any():
+                break
+        return k + flow @ (k - before)
+
+    def _local(self, r: Floats) -> Floats:
+        """Solve with the reactions within every element, in place of `r`."""
+        for name, matrix in self.places.items():
+            matrix.solve_reactions(self.system.layout.block(r, name))
+        return r
+
+
+def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accuracy: float,
+             tolerated: Mapping[Species, float]) -> Implicit:
+    """The matrix 1 - h J, whose solutions err by little beside `tolerated` / `accuracy`.
+
+    `tolerated` is the L2 error, averaged over the place, that a step may make in each species, and
+    `accuracy` [s] what a solution is multiplied by in the step: its length for a rate, 1 for a concentration.
+    """
+    system, places = prepared.system, {}
+    for name, of in system.layout.places.items():
+        allowed = _SOLVE / accuracy * np.array([tolerated[species] for species in of])
+        places[name] = place_matrix(name, prepared.hierarchies[name], system.diffusion[name],
+                                    linearisation.blocks[name], h, allowed, system.team)
+    return Implicit(system, places, h * linearisation.between)

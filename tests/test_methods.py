@@ -1,0 +1,279 @@
+"""Each one-step method by itself: order, steady states, conservation, stability, and which one a run takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from toy_places import Source, random_tetrahedra, spot
+
+from spatial.checks import InputError
+from spatial.geometry import shapes
+from spatial.geometry.place import Place
+from spatial.geometry.well_mixed import pool
+from spatial.integrate.blocks import inverse_blocks, sweeps
+from spatial.integrate.implicit import implicit, prepare
+from spatial.integrate.method import Method
+from spatial.integrate.multigrid import cycle, levels
+from spatial.integrate.rosenbrock import ROS2, ROS34PW2, Rosenbrock
+from spatial.integrate.stabilised_explicit import chebyshev, stages_for
+from spatial.integrate.step_control import Tolerance, tolerated
+from spatial.mechanisms.buffer import Buffer
+from spatial.mechanisms.clearance import Conversion
+from spatial.mechanisms.injection import Injection
+from spatial.model import Mechanism, Model, Species
+from spatial.observe.probes import each, total
+from spatial.operators.control_volumes import discretise, stiffness
+from spatial.operators.diffusion import bands, rows, spread, spread_along
+from spatial.operators.grid import grid
+from spatial.operators.team import Team
+from spatial.simulate import simulate
+from spatial.system import System, assemble
+
+Floats = NDArray[np.float64]
+METHODS: dict[str, tuple[Callable[[System], Method], int]] = {
+    "ROS2": (lambda system: Rosenbrock(prepare(system), ROS2), 2),
+    "ROS34PW2": (lambda system: Rosenbrock(prepare(system), ROS34PW2), 3),
+    "Chebyshev": (chebyshev, 2)}
+
+
+@pytest.fixture(params=METHODS)
+def method(request: pytest.FixtureRequest) -> tuple[Callable[[System], Method], int]:
+    return METHODS[request.param]
+
+
+def steps(method: Method, u: Floats, until: float, count: int) -> Floats:
+    """The state after `count` equal steps with accurate linear solves."""
+    system, dt = method.system, until / count
+    for k in range(count):
+        t = k * dt
+        u, _ = method.start(u, t, system.rate(u, t), tolerated(system, u, Tolerance(1e-10)))(dt)
+    return u
+
+
+@dataclass(frozen=True)
+class Forced:
+    """Relaxation towards 1 + sin(20 t), which is the solution, in a nonlinear way."""
+
+    where: Place
+    species: Species
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        wanted = 1 + np.sin(20 * t)
+        return {self.species: 5 * (wanted**2 - c[self.species]**2) + 20 * np.cos(20 * t)}
+
+
+def test_order_in_time_with_rates_that_depend_on_time(method):
+    make, order = method
+    place = pool("pool", [1.0])
+    c = Species("c", place, 1.0)
+    system = assemble(Model([c], [Forced(place, c)]))
+    counts = np.array([40, 80, 160])
+    errors = [abs(steps(make(system), system.initial(), 0.5, n)[0] - 1 - np.sin(10.0)) for n in counts]
+    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] >= order - 0.1
+
+
+def buffered(place: Place) -> Model:
+    """Ca2+ and a mobile buffer, spread unevenly."""
+    x = place.centres[:, 0]
+    calcium = Species("Ca", place, 1.0 + x, D=20.0)
+    free, bound = Species("buffer", place, 5.0, D=5.0), Species("Ca.buffer", place, 1.0, D=5.0)
+    return Model([calcium, free, bound], [Buffer(place, calcium, free, bound, kon=10.0, K=1.0)])
+
+
+def test_every_method_goes_to_the_same_solution_and_keeps_the_books(method):
+    make, _ = method
+    system = assemble(buffered(random_tetrahedra(4, 60)))
+    u = system.initial()
+    reference = steps(Rosenbrock(prepare(system), ROS34PW2), u, 0.02, 400)
+    found = steps(make(system), u, 0.02, 200)
+    np.testing.assert_allclose(found, reference, rtol=1e-4)
+    V, before, after = system.model.species[0].place.measure, system.state(u), system.state(found)
+    calcium, free, bound = system.model.species
+    for pair in ((calcium, bound), (free, bound)):
+        amounts = [sum(float(V @ state[one]) for one in pair) for state in (before, after)]
+        assert amounts[1] == pytest.approx(amounts[0], rel=1e-13)
+
+
+def test_a_steady_state_stays_whatever_the_step(method):
+    make, _ = method
+    place = pool("pool", [1.0])
+    c, gone = Species("c", place, 2.0), Species("gone", place, signed=True)
+    model = Model([c, gone], [Conversion(place, c, gone, 50.0), Source(place, c, 100.0), Source(place, gone, -100.0)])
+    system = assemble(model)
+    for dt in (1e-6, 1e-3, 10.0):
+        np.testing.assert_allclose(steps(make(system), system.initial(), dt, 1), [2.0, 0.0], atol=1e-12)
+
+
+def test_the_error_estimate_falls_with_its_order(method):
+    make, _ = method
+    system = assemble(buffered(pool("pool", [1.0])))
+    u, one = system.initial(), make(system)
+    allowed, lengths = tolerated(system, u, Tolerance(1e-10)), (1e-3, 5e-4)
+    estimates = [np.abs(one.start(u, 0.0, system.rate(u, 0.0), allowed)(dt)[1]).max() for dt in lengths]
+    assert np.log2(estimates[0] / estimates[1]) == pytest.approx(one.order, abs=0.35)
+
+
+# The stabilised explicit method
+
+def test_chebyshev_steps_are_stable_far_beyond_those_of_euler():
+    place = grid("ecs", (0, 0, 0), (4, 4, 4), 0.5)
+    c = Species("c", place, np.random.default_rng(0).random(len(place)), D=1000.0)
+    system = assemble(Model([c]))
+    one = chebyshev(system)
+    fastest = one.fastest_rate(system.initial(), 0.0)
+    assert fastest == pytest.approx(12 * 1000.0 / 0.5**2, rel=1e-9)  # Gershgorin, inside the grid
+    u = steps(one, system.initial(), 40.0, 20)  # 2 s a step: Euler's limit is 2 / fastest = 0.04 ms
+    rough, left = (np.abs(values - c.initial.mean()).max() for values in (c.initial, u))
+    assert left < 0.3 * rough
+    assert stages_for(2.0 * fastest) == 385
+
+
+def test_the_fastest_rate_bounds_the_eigenvalues_of_stiff_reactions():
+    place = pool("pool", [1.0])
+    calcium, free = Species("Ca", place, 0.1), Species("buffer", place, 100.0)
+    bound = Species("Ca.buffer", place, 10.0)
+    system = assemble(Model([calcium, free, bound], [Buffer(place, calcium, free, bound, kon=100.0, K=1.0)]))
+    u = system.initial()
+    jacobian = system.linearise(u, 0.0).blocks["pool"][0]
+    found = chebyshev(system).fastest_rate(u, 0.0)
+    assert abs(np.linalg.eigvals(jacobian)).max() <= found < 100 * abs(np.linalg.eigvals(jacobian)).max()
+
+
+# Which method a run takes
+
+def spreading(side: float) -> tuple[Model, Species]:
+    place = grid("ecs", (0, 0, 0), (side,) * 3, 1.0)
+    c = Species("c", place, 0.0, D=100.0, scale=0.1)
+    return Model([c], [Injection(spot(place, 7), c, 100.0, stop=0.01)]), c
+
+
+def test_a_run_is_explicit_where_the_model_is_large_and_hardly_stiff():
+    model, c = spreading(40.0)
+    run = simulate(model, 0.02, [total(c), each(c)], every=1.0, tolerance=Tolerance(1e-3))
+    assert run.provenance["method"] == "Chebyshev"
+    assert run["total c"][-1] == pytest.approx(1.0, rel=1e-12)
+    other = simulate(model, 0.02, [each(c)], every=1.0, engine="implicit", tolerance=Tolerance(1e-3))
+    np.testing.assert_allclose(run["c"][-1], other["c"][-1], atol=5e-3 * run["c"].max())
+
+
+def test_a_run_is_implicit_where_it_is_small_or_stiff():
+    small, _ = spreading(10.0)
+    model, c = spreading(40.0)
+    stiff = model.with_mechanisms(Conversion(c.place, c, Species("gone", c.place), 1e9))
+    assert simulate(small, 0.02).provenance["method"] == "Rosenbrock"
+    species = [c, stiff.mechanisms[-1].product]
+    assert simulate(Model(species, stiff.mechanisms), 1e-4).provenance["method"] == "Rosenbrock"
+    assert simulate(small, 0.02, engine="explicit").provenance["method"] == "Chebyshev"
+
+
+def test_an_engine_that_is_not_there_is_refused():
+    model, _ = spreading(10.0)
+    with pytest.raises(InputError, match=r"^engine is 'neuron'; it must be one of 'spatial', 'implicit', 'explicit', "
+                                         r"'fipy'$"):
+        simulate(model, 0.1, engine="neuron")
+
+
+# Linear algebra
+
+def operator(m: int) -> tuple[Any, Floats, Floats, Floats]:
+    place = random_tetrahedra(2, 400)
+    rng = np.random.default_rng(m)
+    B = np.eye(m) + rng.random((len(place), m, m)) / m
+    return stiffness(place), place.measure, 10.0 ** rng.uniform(-3, 1, m), B
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 5])
+def test_compiled_sweeps_are_the_matrix_they_stand_for(m):
+    K, V, tau, B = operator(m)
+    x, b = np.random.default_rng(0).random((2, len(V), m))
+    y, wanted = np.empty_like(x), np.einsum("nsr,nr->ns", B, x) + tau * (K @ x) / V[:, None]
+    sweeps(m).times(*rows(K), V, tau, B, x, y, 0, len(V))
+    np.testing.assert_allclose(y, wanted, rtol=1e-11)
+    sweeps(m).left(*rows(K), V, tau, B, b, x, y, 0, len(V))
+    np.testing.assert_allclose(y, b - wanted, atol=1e-10 * abs(wanted).max())
+    inverse = inverse_blocks(B, Team(None))
+    np.testing.assert_allclose(inverse @ B, np.broadcast_to(np.eye(m), B.shape), atol=1e-12)
+    sweeps(m).relaxed(*rows(K), V, tau, B, inverse, b, x, y, 0, len(V))
+    np.testing.assert_allclose(y, x + np.einsum("nsr,nr->ns", inverse, b - wanted), atol=1e-10 * abs(wanted).max())
+    gain = np.zeros_like(x)
+    spread(m)(*rows(K), V, tau, x, gain, 0, len(V))
+    np.testing.assert_allclose(gain, -tau * (K @ x) / V[:, None], atol=1e-10 * abs(wanted).max())
+
+
+def test_a_grid_is_bands_and_a_tetrahedral_mesh_is_not():
+    place = grid("ecs", (0, 0, 0), (5.0, 4.0, 3.0), 0.5, volume_fraction=0.2, tortuosity=1.6)
+    along, c, D = bands(place), np.random.default_rng(0).random((len(place), 1)), np.array([7.0])
+    assert bands(random_tetrahedra(1)) is None
+    one, other = np.zeros((2, len(place), 1))
+    spread(1)(*rows(stiffness(place)), place.measure, D, c, one, 0, len(place))
+    for part in ((0, 100), (100, len(place))):
+        spread_along(along.apart, along.across, place.measure, D, c, other, *part)
+    np.testing.assert_allclose(other, one, atol=1e-12 * abs(one).max())
+
+
+@pytest.mark.parametrize("tau", [(1e-3, 1e-4), (0.1, 0.01), (10.0, 1.0)])
+def test_a_multigrid_cycle_leaves_little_of_any_error(tau):
+    place = discretise(shapes.ball(0.5, 0.07))["cytosol"]
+    K, V, many = stiffness(place), place.measure, np.array(tau)
+    B = np.eye(2) + np.random.default_rng(2).random((len(V), 2, 2)) / 2
+    hierarchy = levels(K, V)
+    assert len(hierarchy) >= 2
+    solve, wanted = cycle(hierarchy, many, B, Team(None)), np.random.default_rng(1).random((len(V), 2))
+    b, x = np.empty_like(wanted), np.zeros_like(wanted)
+    sweeps(2).times(*rows(K), V, many, B, wanted, b, 0, len(V))
+    for _ in range(10):
+        left = np.empty_like(x)
+        sweeps(2).left(*rows(K), V, many, B, b, x, left, 0, len(V))
+        x += solve(left)
+    assert abs(x - wanted).max() < 0.01 * abs(wanted).max()
+
+
+@pytest.mark.parametrize("dt", [1e-6, 1e-3, 1.0])
+def test_a_solve_is_one_with_the_whole_jacobian_and_keeps_amounts(dt):
+    place = random_tetrahedra(3, 150)
+    calcium = Species("Ca", place, 1.0 + place.centres[:, 0], D=200.0)
+    free, bound = Species("buffer", place, 50.0), Species("Ca.buffer", place, 30.0)  # immobile: eliminated
+    system = assemble(Model([calcium, free, bound], [Buffer(place, calcium, free, bound, kon=100.0, K=1.0)]))
+    u, f = system.initial(), np.random.default_rng(0).standard_normal(system.layout.size)
+    matrix = implicit(prepare(system), system.linearise(u, 0.0), dt, 1.0, tolerated(system, u, Tolerance(1e-9)))
+    k = matrix.solve(f)
+    assert abs(matrix.times(k) - f).max() < 1e-5 * abs(f).max()
+    V, found, given = place.measure, system.state(k), system.state(f)
+    for pair in ((calcium, bound), (free, bound)):
+        kept = [sum(float(V @ state[one]) for one in pair) for state in (given, found)]
+        assert kept[1] == pytest.approx(kept[0], abs=1e-12 * sum(float(V @ abs(given[one])) for one in pair))
+
+
+def test_two_threads_and_one_give_the_same_numbers():
+    model, c = spreading(40.0)  # 64 000 elements: shared between two
+    system = assemble(model)
+    assert len(c.place) > 30_000
+    ends = []
+    for team in (Team(), Team(None)):
+        here = replace(system, team=team)
+        ends.append(steps(Rosenbrock(prepare(here), ROS2), here.initial(), 1e-3, 2))
+    np.testing.assert_array_equal(*ends)
+
+
+# Events
+
+def windowed(place: Place, **window: float) -> tuple[Model, Species]:
+    c = Species("c", place, 0.0, scale=1.0)
+    mechanisms: list[Mechanism] = [Injection(place, c, 3.0, **window)]
+    return Model([c], mechanisms), c
+
+
+@pytest.mark.parametrize("engine", ["implicit", "explicit"])
+def test_an_injection_lasts_from_its_start_to_its_stop_exactly(engine):
+    model, c = windowed(pool("pool", [1.0]), start=0.1, stop=0.35)
+    run = simulate(model, 0.5, [total(c)], engine=engine)
+    assert run["total c"][-1] == pytest.approx(3.0 * 0.25, rel=1e-12)
+    assert {0.1, 0.35} <= set(run.times.tolist())
+
+
+def test_an_injection_that_stops_before_it_starts_is_refused():
+    with pytest.raises(InputError, match=r"^Injection: stop is 0.1 s; it must come after start, 0.2 s$"):
+        windowed(pool("pool", [1.0]), start=0.2, stop=0.1)
