@@ -11,7 +11,7 @@ from spatial.geometry.place import Floats
 from spatial.integrate.fipy_engine import fipy_engine
 from spatial.integrate.implicit import prepare
 from spatial.integrate.method import Method
-from spatial.integrate.rosenbrock import Rosenbrock
+from spatial.integrate.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial.integrate.stabilised_explicit import chebyshev
 from spatial.integrate.step_control import Tolerance, advance, after_event, first_step
 from spatial.model import Concentrations, Model
@@ -52,7 +52,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
-    method = _method(system, engine, until)
+    method = _method(system, engine, until, tolerance)
     rng = np.random.default_rng(seed)
     diary = _Diary(watch)
     steps = _run(method, until, tolerance, rng, diary, every, frames, sorted(frame_times), progress)
@@ -64,7 +64,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     return diary.recording(provenance)
 
 
-def _method(system: System, engine: Engine, until: float) -> Method:
+def _method(system: System, engine: Engine, until: float, tolerance: Tolerance) -> Method:
     """How a run takes its steps."""
     if engine == "fipy":
         return fipy_engine(system)
@@ -73,7 +73,7 @@ def _method(system: System, engine: Engine, until: float) -> Method:
     explicit = chebyshev(system)
     if engine == "explicit" or (engine == "spatial" and explicit.suits(until)):
         return explicit
-    return Rosenbrock(prepare(system))
+    return Rosenbrock(prepare(system), ROS34PW2 if tolerance.relative <= TIGHT else ROS2)
 
 
 class _Diary:

@@ -14,7 +14,7 @@ from spatial.geometry import shapes
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.integrate.implicit import prepare
-from spatial.integrate.rosenbrock import Rosenbrock
+from spatial.integrate.rosenbrock import ROS2, Rosenbrock
 from spatial.integrate.step_control import Tolerance, tolerated
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, peak, total
@@ -157,7 +157,7 @@ def test_a_channel_and_two_buffers_conserve_calcium_and_buffers_and_stay_positiv
 
 def one_step(system: System, u: Floats, t: float, dt: float) -> tuple[Floats, Floats]:
     """A step with accurate linear solves: the state after it, and the estimate of its error."""
-    method = Rosenbrock(prepare(system))
+    method = Rosenbrock(prepare(system), ROS2)
     return method.start(u, t, system.rate(u, t), tolerated(system, u, Tolerance(1e-9)))(dt)
 
 

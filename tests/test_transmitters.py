@@ -116,7 +116,7 @@ def test_P1_a_cascade_of_conversions_is_the_sum_of_exponentials():
 
 def test_P1_our_integrator_follows_the_cascade():
     model, adenosine = cascade()
-    run = simulate(model, 10.0, [mean(adenosine)], tolerance=Tolerance(1e-4))
+    run = simulate(model, 10.0, [mean(adenosine)], tolerance=Tolerance(1e-4, longest=0.1))  # the peak is seen at steps
     values = run["mean adenosine"]
     assert values.max() == pytest.approx(3.966807, rel=1e-3)
     assert values[-1] == pytest.approx(1.259513, rel=1e-3)

@@ -14,6 +14,9 @@ from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, cell_volume
 
 CYTOSOL = Region("cytosol")
 
+Edge = float | Callable[[float, float, float], float]
+"""Edge length [um] wanted: one for all, or a function of x, y, z to refine where it matters."""
+
 Size = Callable[[int, int, float, float, float, float], float]
 """Edge length [um] wanted on entity (dimension, tag) at x, y, z, given the length gmsh has in mind."""
 
@@ -86,7 +89,7 @@ def positively_oriented(points: Floats, cells: Ints) -> Ints:
     return np.where(flipped[:, None], cells[:, [0, 2, 1, 3]], cells)
 
 
-def ball(radius: float, size: float, region: Region = CYTOSOL) -> Tetrahedra:
+def ball(radius: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A ball around the origin, of edges about `size` long [um]; membrane "plasma membrane"."""
     _check(radius=radius, size=size)
     with gmsh_session("ball") as gmsh:
@@ -95,7 +98,7 @@ def ball(radius: float, size: float, region: Region = CYTOSOL) -> Tetrahedra:
     return _enclosed(points, cells, region)
 
 
-def box(lengths: tuple[float, float, float], size: float, region: Region = CYTOSOL) -> Tetrahedra:
+def box(lengths: tuple[float, float, float], size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A box from the origin to `lengths`, of edges about `size` long [um]; one "plasma membrane"."""
     _check(size=size, **{f"length along {axis}": each for axis, each in zip("xyz", lengths, strict=True)})
     with gmsh_session("box") as gmsh:
@@ -104,7 +107,7 @@ def box(lengths: tuple[float, float, float], size: float, region: Region = CYTOS
     return _enclosed(points, cells, region)
 
 
-def cylinder(radius: float, length: float, size: float, region: Region = CYTOSOL) -> Tetrahedra:
+def cylinder(radius: float, length: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A cylinder along x from 0 to `length`, of edges about `size` long [um].
 
     Its membranes are "plasma membrane", the side wall, and the flat "left end" and "right end".
@@ -123,16 +126,21 @@ def cylinder(radius: float, length: float, size: float, region: Region = CYTOSOL
     return Tetrahedra(points, cells, whole.region, whole.regions, membranes)
 
 
-def _check(**lengths: float) -> None:
+def _check(**lengths: Edge) -> None:
     for name, value in lengths.items():
-        checks.positive(f"{name} [um]", value)
+        if not callable(value):
+            checks.positive(f"{name} [um]", value)
 
 
-def _mesh_alone(gmsh: Any, size: float) -> tuple[Floats, Ints]:
+def _mesh_alone(gmsh: Any, size: Edge) -> tuple[Floats, Ints]:
     """Points and cells of the only volume of the current model."""
     gmsh.model.occ.synchronize()
     (_, volume), = gmsh.model.getEntities(3)
-    points, cells, _ = mesh_volumes(gmsh, lambda *_: size, {volume: 0})
+
+    def wanted(_: int, __: int, x: float, y: float, z: float, ___: float) -> float:
+        return float(size(x, y, z)) if callable(size) else size
+
+    points, cells, _ = mesh_volumes(gmsh, wanted, {volume: 0})
     return points, cells
 
 

@@ -49,8 +49,8 @@ class Implicit:
         """(size,) solution k of (1 - h J) k = f."""
         if not (self.flow.nnz or any(matrix.acts for matrix in self.places.values())):
             return f.copy()
-        rough = self._place_by_place(f)
-        weight = np.concatenate([np.outer(matrix.V, matrix.enough(self.system.layout.block(rough, name)) ** -2.0).ravel()
+        rough, block = self._place_by_place(f), self.system.layout.block
+        weight = np.concatenate([np.outer(matrix.V, matrix.enough(block(rough, name)) ** -2.0).ravel()
                                  for name, matrix in self.places.items()])
         k, r = stabilised_gradients(self.times, self._place_by_place, f, rough, weight, self.system.team, guess)
         return k + self.factorised(r)

@@ -28,17 +28,19 @@ class Table:
     m: Floats  # (s,)
     companion: Floats  # (s,) the m of a method of one order less
     order: int
+    strict: float  # times the estimated error, so that a tolerance means the same accuracy with every method
     times: Floats  # (s,) alpha: when each stage is evaluated, in steps
     slopes: Floats  # (s,) what each stage is of du/dt where that hardly changes
 
 
-def table(order: int, gamma: float, alpha: Floats, gammas: Floats, b: Floats, companion: Floats) -> Table:
+def table(order: int, gamma: float, alpha: Floats, gammas: Floats, b: Floats, companion: Floats,
+          strict: float = 1.0) -> Table:
     """From the usual coefficients: alpha and gammas strictly lower triangular (s, s), weights (s,)."""
     gammas = gammas + gamma * np.eye(len(b))
     inverse = np.linalg.inv(gammas)
     c = np.eye(len(b)) / gamma - inverse
-    return Table(gamma, alpha @ inverse, c, b @ inverse, companion @ inverse, order, alpha.sum(axis=1),
-                 gammas.sum(axis=1) / gamma)
+    return Table(gamma, alpha @ inverse, c, b @ inverse, companion @ inverse, order, strict,
+                 alpha.sum(axis=1), gammas.sum(axis=1) / gamma)
 
 
 def lower(size: int, *rows: tuple[float, ...]) -> Floats:
@@ -59,8 +61,10 @@ ROS34PW2 = table(
     lower(4, (-0.87173304301691801,), (-0.90338057013044082, 0.054180672388095326),
           (0.24212380706095346, -1.2232505839045147, 0.54526025533510214)),
     np.array([0.24212380706095346, -1.2232505839045147, 1.5452602553351020, 0.43586652150845900]),
-    np.array([0.37810903145819369, -0.096042292212423178, 0.5, 0.21793326075422950]))
+    np.array([0.37810903145819369, -0.096042292212423178, 0.5, 0.21793326075422950]), strict=3.0)
 """Order 3 with any W, L-stable and stiffly accurate (Rang & Angermann 2005)."""
+
+TIGHT = 2e-4  # relative tolerance from which on order 3 is worth its four stages (benchmarks/results/integrators.md)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,7 @@ class Rosenbrock:
     """A method of this family for a system."""
 
     prepared: Prepared
-    table: Table = ROS2
+    table: Table
 
     @property
     def system(self) -> System:
@@ -92,7 +96,7 @@ class Rosenbrock:
                 here = f if not stages else self.system.rate(
                     u + gamma * dt * _sum(a, stages), t + min(when, BEFORE) * dt) + gamma * _sum(c, stages)
                 stages.append(matrix.solve(here, slope * stages[0] if stages else None))
-            return u + gamma * dt * _sum(of.m, stages), gamma * dt * _sum(of.m - of.companion, stages)
+            return u + gamma * dt * _sum(of.m, stages), of.strict * gamma * dt * _sum(of.m - of.companion, stages)
 
         return attempt
 

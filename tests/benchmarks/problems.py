@@ -4,7 +4,7 @@ Each function returns a model built from the package's own mechanisms; the other
 same numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Place
-from spatial.geometry.shapes import box, cylinder
+from spatial.geometry.shapes import Edge, box, cylinder
 from spatial.geometry.surfaces import ER_MEMBRANE, void_volumes
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
@@ -36,7 +36,16 @@ D_CALCIUM, D_MOBILE = 220.0, 50.0  # um^2/s
 BUFFERS = {"mobile": (50.0, D_MOBILE), "fixed": (100.0, 0.0)}  # total [uM], D [um^2/s]
 
 
-def process(size: float) -> Place:
+def graded(fine: float, coarse: float) -> Callable[[float, float, float], float]:
+    """Edges [um] that are `fine` within 0.25 um of the mouth and grow to `coarse` away from it."""
+
+    def edge(x: float, y: float, z: float) -> float:
+        return min(coarse, fine + 0.15 * max(0.0, float(np.linalg.norm((x, y, z) - MOUTH)) - 0.25))
+
+    return edge
+
+
+def process(size: Edge) -> Place:
     """The cylinder in tetrahedra with edges of `size` [um]."""
     return discretise(cylinder(RADIUS, LENGTH, size))["cytosol"]
 

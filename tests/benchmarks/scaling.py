@@ -6,7 +6,6 @@ Each size runs in a process of its own, whose peak memory is its own too.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import numpy as np
 
 from spatial.geometry.place import Floats, Place
 from spatial.integrate.implicit import prepare
-from spatial.integrate.rosenbrock import Rosenbrock
+from spatial.integrate.rosenbrock import ROS2, Rosenbrock
 from spatial.integrate.step_control import Tolerance, tolerated
 from spatial.mechanisms.buffer import Buffer, bound_at
 from spatial.model import Model, Species
@@ -28,7 +27,6 @@ from spatial.operators.team import Team
 from spatial.system import assemble
 
 SIDES = (17, 27, 37, 58, 79, 100)  # vertices along an edge: 4 913 to 1 000 000 control volumes
-MIDDLE = 58  # 195 112 control volumes: where the bytes are counted
 EDGE, STEP, RUNS = 4.0, 1e-3, 3  # um, s, steps timed
 _PATHS = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
 
@@ -72,10 +70,10 @@ class Counting:
 
 def measured(side: int) -> dict[str, float]:
     """Seconds and bytes of a step, and the peak memory of the process [bytes], for one size."""
-    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = peak_memory()
     counting = Counting()
     system = replace(assemble(problem(cube(side))), team=counting)  # type: ignore[arg-type]
-    method, u = Rosenbrock(prepare(system)), system.initial()
+    method, u = Rosenbrock(prepare(system), ROS2), system.initial()
     allowed = tolerated(system, u, Tolerance())
     seconds = []
     for _ in range(1 + RUNS):
@@ -84,9 +82,14 @@ def measured(side: int) -> dict[str, float]:
         after, _ = method.start(u, 0.0, system.rate(u, 0.0), allowed)(STEP)
         seconds.append(time.perf_counter() - start)
     assert np.isfinite(after).all()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"n": side**3, "seconds": float(np.median(seconds[1:])), "bytes": float(sum(counting.calls)),
-            "calls": len(counting.calls), "memory": 1024.0 * (peak - began)}
+            "calls": len(counting.calls), "memory": peak_memory() - began}
+
+
+def peak_memory() -> float:
+    """The most memory this process has held [bytes]; Linux tells (getrusage would count the parent's)."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return 1024.0 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
 def bandwidth(threads: int = 2, size: int = 40_000_000) -> float:
