@@ -36,7 +36,7 @@ def check_books(experiment: Experiment, recording: sp.Recording, within: float) 
 
 def test_the_chain_keeps_its_books_and_reaches_silent_synapses(coarse):
     recording = sp.simulate(coarse.model, coarse.duration, coarse.watch, seed=3)
-    check_books(coarse, recording, 1e-10)
+    check_books(coarse, recording, 1e-12)
     assert recording["peak glutamate"].max() > 1000 * uM
     assert recording["mean IP3"].max() > 1.5 * recording["mean IP3"][0]
     assert recording["peak calcium"].max() > 2 * recording["peak calcium"][0]
@@ -108,6 +108,6 @@ def test_the_default_run_keeps_its_books():
     rng = np.random.default_rng(0)
     experiment = tripartite(around.mesh, around.synapses, Settings(), rng)
     recording = sp.simulate(experiment.model, experiment.duration, experiment.watch)
-    check_books(experiment, recording, 1e-10)
+    check_books(experiment, recording, 1e-12)
     assert recording["peak calcium"].max() > 1 * uM
     assert (recording["weight change"][-1][1:] < 0).all()

@@ -110,20 +110,6 @@ def factor_blocks(blocks: Floats, low: int, high: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def solve_blocks(factors: Floats, x: Floats, low: int, high: int) -> None:
-    """Solve with factored blocks in place of the (n, m) right-hand sides `x`."""
-    m = factors.shape[1]
-    for e in range(low, high):
-        for i in range(m):
-            for j in range(i):
-                x[e, i] -= factors[e, i, j] * x[e, j]
-        for i in range(m - 1, -1, -1):
-            for j in range(i + 1, m):
-                x[e, i] -= factors[e, i, j] * x[e, j]
-            x[e, i] /= factors[e, i, i]
-
-
-@njit(cache=True, nogil=True)
 def invert_blocks(blocks: Floats, inverse: Floats, low: int, high: int) -> None:
     """Write the inverses of (n, m, m) blocks into `inverse`; the blocks are left factored."""
     m = blocks.shape[1]

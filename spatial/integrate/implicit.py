@@ -1,9 +1,9 @@
 """The matrix 1 - h J of a whole model, with all of the Jacobian J, ready to solve with.
 
-A solve has two moves. A Krylov method, preconditioned by multigrid within each place, solves for
-reactions, diffusion and what flows between places together, to a part of what the step may err. Then one
-correction by factors, reactions and then diffusion, keeps the books: each keeps amounts to rounding,
-so the solution does, however inexact the first move was.
+A Krylov method, preconditioned by multigrid within each place, solves for reactions, diffusion and what
+flows between places together, to a part of what the step may err. What is left of the right-hand side is then
+added to the solution, smoothed by diffusion. That keeps the books: 1 - h J changes no amount that is conserved,
+and smoothing changes none at all, so the solution has the amounts of the right-hand side to rounding.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,6 @@ from spatial.integrate.place_matrix import PlaceMatrix, place_matrix
 from spatial.model import Species
 from spatial.system import Linearisation, System
 
-_SWEEPS, _CLOSE = 20, 1e-2  # of the flows between places
 _SOLVE = 0.1  # error of the linear solves as part of what the step may err
 
 
@@ -53,7 +52,10 @@ class Implicit:
         weight = np.concatenate([np.outer(matrix.V, matrix.enough(block(rough, name)) ** -2.0).ravel()
                                  for name, matrix in self.places.items()])
         k, r = stabilised_gradients(self.times, self._place_by_place, f, rough, weight, self.system.team, guess)
-        return k + self.factorised(r)
+        for name, matrix in self.places.items():
+            part = block(r, name)
+            part[:] = matrix.smooth(part)
+        return k + r
 
     def times(self, k: Floats) -> Floats:
         """(1 - h J) k, with all of J."""
@@ -68,35 +70,6 @@ class Implicit:
         for name, matrix in self.places.items():
             matrix.precondition(block(r, name), block(x, name))
         return x
-
-    def factorised(self, r: Floats) -> Floats:
-        """Solve with reactions in every element and between places, then roughly with diffusion."""
-        block = self.system.layout.block
-        k = self._reactions(r)
-        for name, matrix in self.places.items():
-            part = block(k, name)
-            part[:] = matrix.smooth(part)
-        return k
-
-    def _reactions(self, r: Floats) -> Floats:
-        """Solve with the reactions alone, by sweeps over what flows between places.
-
-        The last term makes up for what the sweeps left open, so that amounts are kept to rounding.
-        """
-        flow = self.flow
-        before, k = np.zeros_like(r), self._local(r.copy())
-        for _ in range(_SWEEPS if flow.nnz else 0):
-            change = flow @ (k - before)
-            before, k = k, self._local(r + flow @ k)
-            if not (np.abs(change) > _CLOSE * np.abs(k)).any():
-                break
-        return k + flow @ (k - before)
-
-    def _local(self, r: Floats) -> Floats:
-        """Solve with the reactions within every element, in place of `r`."""
-        for name, matrix in self.places.items():
-            matrix.solve_reactions(self.system.layout.block(r, name))
-        return r
 
 
 def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accuracy: float,

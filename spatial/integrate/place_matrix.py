@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spatial.geometry.place import Floats
-from spatial.integrate.blocks import factor_blocks, inverse_blocks, solve_blocks, sweeps
+from spatial.integrate.blocks import inverse_blocks, sweeps
 from spatial.integrate.multigrid import Cycle, Level, cycle
 from spatial.operators.diffusion import rows
 from spatial.operators.team import Team
@@ -39,7 +39,6 @@ class PlaceMatrix:
     level: Level
     tau: Floats  # (m,) um^2
     B: Floats  # (n, m, m)
-    factors: Floats  # of B
     reacts: bool
     still: Still
     cycle: Cycle  # for the species that diffuse
@@ -79,11 +78,6 @@ class PlaceMatrix:
         solved = self.cycle(reduced) if len(of.moving) else reduced
         self.team(_completed, n, of.moving, of.still, of.inverse, of.below, r, solved, x)
 
-    def solve_reactions(self, x: Floats) -> None:
-        """Solve with B alone, in place."""
-        if self.reacts:
-            self.team(solve_blocks, len(x), self.factors, x)
-
     def smooth(self, b: Floats) -> Floats:
         """(n, m) rough solution with 1 + diag(tau) K / V alone, with sum V x = sum V b to rounding.
 
@@ -104,10 +98,8 @@ def place_matrix(name: str, hierarchy: tuple[Level, ...], D: Floats, J: Floats, 
     `allowed` (m,) is what a solution may err.
     """
     tau, B = h * D, np.eye(len(D)) - h * J
-    factors = B.copy()
-    team(factor_blocks, len(B), factors)
     still, reduced = _eliminated(B, np.flatnonzero(D), np.flatnonzero(D == 0), team)
-    return PlaceMatrix(name, hierarchy[0], tau, B, factors, bool(J.any()), still,
+    return PlaceMatrix(name, hierarchy[0], tau, B, bool(J.any()), still,
                        cycle(hierarchy, tau[still.moving], reduced, team), allowed, team)
 
 
