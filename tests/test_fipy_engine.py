@@ -1,12 +1,12 @@
 """A run through FiPy alone agrees with ours, and a user's own FiPy terms do the same in both."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_places import Source, random_tetrahedra, spot
+from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
+from toy_places import random_tetrahedra, spot
 
 from spatial.checks import InputError
 from spatial.geometry.place import Place
@@ -25,60 +25,6 @@ from spatial.system import assemble
 Floats = NDArray[np.float64]
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"),
               pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")]
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """Passage through a membrane, both ways."""
-
-    where: Place
-    one: Species
-    other: Species
-    permeability: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        flux = self.permeability * (c[self.one] - c[self.other])
-        return {self.one: -flux, self.other: flux}
-
-
-@dataclass(frozen=True)
-class Decay:
-    where: Place
-    species: Species
-    k: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: -self.k * c[self.species]}
-
-
-@dataclass(frozen=True, eq=False)
-class Spikes:
-    """A gain of `dose` at each instant, and nothing between."""
-
-    where: Place
-    species: Species
-    instants: Floats
-    dose: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
-
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: self.dose}
-
-
-@dataclass(frozen=True)
-class Minis:
-    """Quanta of one, released at random."""
-
-    where: Place
-    species: Species
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
-
-    def leap(self, c: Any, t: float, dt: float, rng: np.random.Generator) -> dict[Species, Any]:
-        return {self.species: rng.poisson(dt, len(self.where)).astype(float)}
 
 
 def field(species: Species) -> Probe:
@@ -299,7 +245,7 @@ def test_what_the_fipy_engine_cannot_do_is_refused():
     c = Species("c", place, 1.0)
     with pytest.raises(InputError, match=r"^Minis acts at random, which FiPy does not; run this model with "
                                          r"engine=\"spatial\", or without that mechanism$"):
-        simulate(Model([c], [Minis(place, c)]), 1.0, engine="fipy")
+        simulate(Model([c], [Minis(place, c, 1.0)]), 1.0, engine="fipy")
     with pytest.raises(InputError, match=r"^engine is 'neuron'; it must be one of .*'spatial'.*'fipy'$"):
         simulate(Model([c]), 1.0, engine="neuron")
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-from toy_places import Source, random_tetrahedra, spot
+from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
+from toy_places import random_tetrahedra, spot
 
 from spatial.checks import InputError
 from spatial.geometry import shapes
@@ -55,61 +56,6 @@ class Pump:
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         flux = self.limit * c[self.species] / (self.half + c[self.species])
         return {self.species: -flux, self.ledger: flux}
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """Passage through a membrane, both ways."""
-
-    where: Place
-    one: Species
-    other: Species
-    permeability: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        flux = self.permeability * (c[self.one] - c[self.other])
-        return {self.one: -flux, self.other: flux}
-
-
-@dataclass(frozen=True)
-class Decay:
-    where: Place
-    species: Species
-    k: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: -self.k * c[self.species]}
-
-
-@dataclass(frozen=True, eq=False)
-class Spikes:
-    """A gain of `dose` at each instant, and nothing between."""
-
-    where: Place
-    species: Species
-    instants: Floats
-    dose: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
-
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: self.dose}
-
-
-@dataclass(frozen=True)
-class Minis:
-    """Quanta of one, released at random."""
-
-    where: Place
-    species: Species
-    frequency: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
-
-    def leap(self, c: Any, t: float, dt: float, rng: np.random.Generator) -> dict[Species, Any]:
-        return {self.species: rng.poisson(self.frequency * dt, len(self.where)).astype(float)}
 
 
 def channel(place: Place, current: float = 0.5) -> Model:

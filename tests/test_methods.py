@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_places import Source, random_tetrahedra, spot
+from toy_mechanisms import Source
+from toy_places import random_tetrahedra, spot
 
 from spatial.checks import InputError
 from spatial.geometry import shapes
@@ -277,3 +278,51 @@ def test_an_injection_lasts_from_its_start_to_its_stop_exactly(engine):
 def test_an_injection_that_stops_before_it_starts_is_refused():
     with pytest.raises(InputError, match=r"^Injection: stop is 0.1 s; it must come after start, 0.2 s$"):
         windowed(pool("pool", [1.0]), start=0.2, stop=0.1)
+
+
+# Error control
+
+@pytest.mark.parametrize("engine", ["implicit", "explicit"])
+def test_one_element_of_many_counts(engine):
+    """The mean error of ten thousand elements says nothing of the one where something happens."""
+    place, start = pool("pool", np.ones(10_000)), np.zeros(10_000)
+    start[77] = 1.0
+    c, gone = Species("c", place, start, scale=0.1), Species("gone", place, scale=1.0)
+    run = simulate(Model([c, gone], [Conversion(place, c, gone, 100.0)]), 0.01, [each(c)], every=1.0, engine=engine)
+    assert run["c"][-1, 77] == pytest.approx(np.exp(-1.0), rel=0.03)
+
+
+def test_a_team_does_every_row_once():
+    n = 40_001
+    kernel, found = sweeps(1).product, np.zeros((n, 1))
+    for team in (Team(), Team(None)):
+        found[:] = 0.0
+        parts = team(kernel, n, np.full((n, 1, 1), 2.0), np.arange(n, dtype=float)[:, None], found)
+        assert len(parts) == 2
+        np.testing.assert_array_equal(found[:, 0], 2.0 * np.arange(n))
+
+
+def test_an_even_field_does_not_drift():
+    place = random_tetrahedra(6, 300)
+    c = Species("c", place, 400.0, D=300.0)
+    system = assemble(Model([c]))
+    assert not system.rate(system.initial(), 0.0).any()
+
+
+@dataclass(frozen=True)
+class Late:
+    """A smooth pulse of area 1 around 0.5 s, of which nothing is seen at first."""
+
+    where: Place
+    species: Species
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        return {self.species: np.exp(-0.5 * ((t - 0.5) / 0.05) ** 2) / (0.05 * np.sqrt(2 * np.pi)) if t > 0.2 else 0.0}
+
+
+@pytest.mark.parametrize("engine", ["implicit", "explicit"])
+def test_what_starts_later_is_not_stepped_over(engine):
+    place = pool("pool", [1.0])
+    c = Species("c", place, 0.0, scale=1.0)
+    run = simulate(Model([c], [Late(place, c)]), 1.0, [total(c)], engine=engine)
+    assert run["total c"][-1] == pytest.approx(1.0, rel=0.05)

@@ -6,6 +6,7 @@ from scipy.spatial import Delaunay
 from toy_places import random_tetrahedra
 
 from spatial.checks import InputError
+from spatial.geometry import shapes
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import positively_oriented
 from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, cell_volumes, interfaces, triangle_areas
@@ -184,3 +185,8 @@ def test_a_mesh_says_which_places_it_has():
     mesh = Mesh.of(grid("ecs", [0, 0, 0], [1, 1, 1], 0.5))
     with pytest.raises(InputError, match=r"^no place 'er' in this mesh; it has \['ecs'\]$"):
         mesh["er"]
+
+
+def test_elements_of_a_tetrahedral_mesh_are_numbered_near_their_neighbours():
+    place = discretise(shapes.ball(0.5, 0.07))["cytosol"]
+    assert np.abs(np.diff(place.links, axis=1)).max() < 0.35 * len(place)

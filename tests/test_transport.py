@@ -12,7 +12,8 @@ from scipy.optimize import brentq
 from scipy.sparse import diags
 from scipy.sparse.linalg import cg, eigsh
 from scipy.special import erf, erfc
-from toy_places import Source, random_tetrahedra, shells, spot
+from toy_mechanisms import Source
+from toy_places import random_tetrahedra, shells, spot
 
 from spatial.geometry import shapes
 from spatial.geometry.place import Place

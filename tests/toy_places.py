@@ -1,7 +1,4 @@
-"""Small places that tests are run on, and the source that feeds them."""
-
-from dataclasses import dataclass
-from typing import Any
+"""Small places that tests are run on."""
 
 import numpy as np
 from scipy.spatial import Delaunay
@@ -9,7 +6,6 @@ from scipy.spatial import Delaunay
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.shapes import positively_oriented
 from spatial.geometry.tetrahedra import cell_volumes
-from spatial.model import Species
 from spatial.operators.control_volumes import volume_place
 
 
@@ -37,15 +33,3 @@ def spot(place: Place, *elements: int) -> Place:
     """Points that touch these elements of a place."""
     index = np.array(elements, np.int64)
     return Place("spot", 0, np.ones(len(index)), place.centres[index], touches={place.name: index})
-
-
-@dataclass(frozen=True)
-class Source:
-    """A constant gain per measure of where it acts, of any sign: an influx on a membrane, a drain at a point."""
-
-    where: Place
-    species: Species
-    gain: float | Floats
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: self.gain}

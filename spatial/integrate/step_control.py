@@ -16,6 +16,7 @@ _PEAK = 5.0  # times the relative tolerance: what may be wrong at one element
 _MOST_TRIES = 40
 _MOST_MENDS = 6
 _BOTTOMLESS = 0.5  # a drain that takes this part of its rate from nothing is an error of the model's
+_IDLE = 1e-2  # s: the longest first step, lest what starts later without an event be stepped over
 _NOTHING = 1e-40  # so little that its square would slow down the processor (denormal numbers)
 _DUST = 1e-15  # of its typical size: a mean so small is zero
 
@@ -84,7 +85,7 @@ def first_step(system: System, u: Floats, t: float, tolerance: Tolerance) -> flo
     """A cautious length [s] for a step from a state about which nothing is known."""
     allowed = tolerated(system, u, tolerance)
     speed = max(errors(system, system.rate(u, t), allowed).values(), default=0.0)
-    return min(tolerance.longest, max(10 * tolerance.shortest, 1.0 / speed if speed > 0 else np.inf))
+    return min(tolerance.longest, _IDLE, max(10 * tolerance.shortest, 1.0 / speed if speed > 0 else np.inf))
 
 
 def after_event(system: System, u: Floats, t: float, dt: float, tolerance: Tolerance) -> float:

@@ -2,12 +2,11 @@
 
 Every tool has the same bricks, so only errors in time count: "peak" and "L2 active" are those of the highest brick
 and of the field when the release ends, "L2" that of the field when the run ends, all relative to `reference`. By then
-3.2 mM have decayed to 0.5 uM, so "L2" compounds the errors of the whole decay and is the largest for every tool.
-Steps are counted to the end of the release, and there are twice as many after it. Each number was chosen for
+most has been taken up, so "L2" compounds the errors of the whole decay and is the largest for every tool.
+Steps are counted to the end of the release, and there are as many after it. Each number was chosen for
 an "L2" of about 1 % (and all other errors less):
-- ours: `TOLERANCE`. It is relative to the species' scale, 100 uM: 5e-2 errs 19 % in L2 (0.01 % in the peak), 5e-3 10 %,
-  1e-3 2.3 %, 5e-4 2.0 %.
-- explicit Euler (numba, py-pde): `EXPLICIT` steps, near the limit of stability (460); L2 error 0.8 %.
+- ours: `TOLERANCE`, relative to the field's own size plus a scale of 1 uM: 5e-2 errs 1.0 % in L2, 1e-1 1.3 %.
+- explicit Euler (numba, py-pde): `EXPLICIT` steps, near the limit of stability (460); L2 error 0.4 %.
 - NEURON: alternating directions with the uptake split off are of order 1: 200 steps err 2.8 %, `SPLIT` 1.1 %. A run
   takes minutes, so there is one. The release is `include_flux`, which NEURON divides by the extracellular part of
   a voxel's volume, as it should; as a `Rate` with a `Parameter` it went below zero at long steps.
@@ -52,7 +51,7 @@ Found = tuple[Floats, Floats]
 """Fields (n, n, n) [uM] when the release ends and when the run ends."""
 
 QUICK = 30.0  # um
-TOLERANCE = Tolerance(1e-3)
+TOLERANCE = Tolerance(5e-2)
 EXPLICIT, SPLIT, TRAPEZOIDAL = 500, 500, 30  # steps until ACTIVE
 FINE = 1000  # and 2000: steps of the reference until ACTIVE
 SAMPLE = 4  # steps of FiPy that are timed, after a first one

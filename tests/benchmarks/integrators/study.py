@@ -119,7 +119,7 @@ PLANS = {
     "b": Plan(channel, (1e-1, 3e-2, 1e-2, 1e-3, 1e-4), 20.0, REFERENCE, (1e-2, 1e-3, 1e-4, 1e-5)),
     "b1": Plan(partial(channel, spread=0.0), (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4), 20.0, REFERENCE,
                (1e-2, 1e-3, 1e-4, 1e-5)),
-    "c": Plan(release, (1e-1, 1e-2, 1e-3), 60.0, 1e-4, ()),
+    "c": Plan(release, (1e-1, 1e-2, 1e-3), 20.0, 1e-4, ()),
     "d": Plan(firing, (3e-1, 1e-1, 3e-2, 1e-2, 3e-3), 25.0, 1e-3, (), ("Chebyshev", "ROS34PW2")),
 }
 

@@ -1,0 +1,56 @@
+"""The benchmarks' own parts: what they share, their problems, and that ours solves them."""
+
+import numpy as np
+import pytest
+
+from spatial.geometry.shapes import cylinder
+from spatial.observe.probes import Probe
+from spatial.operators.control_volumes import stiffness
+from spatial.simulate import simulate
+from spatial.units import ion_flux
+from tests.benchmarks import calcium_in_a_process, diffusion, potassium_grid, scaling
+from tests.benchmarks.measure import Row, table
+from tests.benchmarks.problems import CURRENT, END, OPEN, buffered_calcium, graded, near_mouth, process, profile
+
+
+def test_the_table_tells_how_many_times_longer_than_ours_each_tool_takes():
+    rows = [Row("B1", tool, 10, 5, 0.1, seconds, {"L2": 1e-3}) for tool, seconds in (("ours", 0.5), ("other", 2.0))]
+    assert table(rows).splitlines()[-1].endswith("| L2 1.0e-03 | 4 |")
+
+
+def test_the_cube_of_the_scaling_benchmark_is_whole_and_its_operator_sound():
+    place = scaling.cube(6)
+    K = stiffness(place)
+    assert place.total == pytest.approx(scaling.EDGE**3)
+    assert abs(K.sum(axis=1)).max() < 1e-12
+    x = place.centres[:, 0]
+    inside = ((place.centres > 0) & (place.centres < scaling.EDGE)).all(axis=1)
+    assert abs((K @ x)[inside]).max() < 1e-12  # exact for linear fields
+    assert float(x @ (K @ x)) == pytest.approx(scaling.EDGE**3)  # the integral of |grad x|^2
+
+
+def test_a_power_law_is_found():
+    n = np.array([1e3, 1e4, 1e5])
+    assert scaling.exponent(n, 3.0 * n**1.05) == pytest.approx(1.05)
+
+
+def test_the_current_of_the_calcium_problem_enters_whole_and_the_answer_is_that_of_the_reference():
+    place = process(graded(0.04, 0.12))
+    model, weight = buffered_calcium(place), near_mouth(place)
+    calcium, bound = model.species[0], [model.species[2], model.species[4]]
+    assert weight.sum() == pytest.approx(1.0)
+    amount = Probe("amount", "uM um^3", lambda c: sum(float(place.measure @ c[one]) for one in (calcium, *bound)))
+    near, along = (Probe(name, "uM", read) for name, read in (
+        ("near", lambda c: float(weight @ c[calcium])), ("along", lambda c: profile(place, c[calcium]))))
+    run = simulate(model, END, [amount, near, along], every=END)
+    entered = run["amount"][-1] - run["amount"][0]
+    assert entered == pytest.approx(ion_flux(CURRENT, 2) * OPEN, rel=1e-12)
+    found = float(run["near"][np.searchsorted(run.times, OPEN)].item()), run["along"][-1]
+    assert max(calcium_in_a_process.errors(found).values()) < 0.02
+
+
+def test_ours_solves_the_diffusion_and_potassium_problems():
+    shape = cylinder(diffusion.RADIUS, diffusion.LENGTH, diffusion.QUICK[0])
+    assert diffusion.ours("B1", shape, 1).errors["L2"] < 3e-3
+    side = potassium_grid.QUICK
+    assert max(potassium_grid.ours(side, potassium_grid.reference(side), 1).errors.values()) < 0.02
