@@ -260,7 +260,7 @@ def test_the_preconditioner_knows_species_that_do_not_diffuse(dt):
     matrix.places["cytosol"].precondition(f.reshape(-1, 3), x.reshape(-1, 3))
     left = (f - matrix.times(x)).reshape(-1, 3)
     assert abs(left[:, 1:]).max() < 1e-9  # those rows are solved exactly
-    assert np.linalg.norm(left) < 0.5 * np.linalg.norm(f)
+    assert np.linalg.norm(left[:, 0]) < 0.4 * np.linalg.norm(f[::3])
 
 
 def test_two_threads_and_one_give_the_same_numbers():
