@@ -102,14 +102,14 @@ def _run(method: Method, until: float, tolerance: Tolerance, rng: np.random.Gene
     u, t = system.initial(), 0.0
     instants = set(system.instants().tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
-    dt, taken, rejected, noted, smallest = first_step(system, u, t, tolerance), 0, 0, 0.0, _smallest(system, u)
+    dt, taken, rejected, noted, smallest = first_step(system, u, t, tolerance), 0, 0, 0.0, system.smallest(u)
     diary.note(t, system.state(u))
     for stop in stops:
         while t < stop:
             done = advance(method, u, t, dt, stop, tolerance)
             u, t, dt = done.u, done.t, done.suggested
             taken, rejected = taken + 1, rejected + done.rejected
-            smallest = min(smallest, _smallest(system, u))
+            smallest = min(smallest, system.smallest(u))
             if system.leap(u, t, done.dt, rng):
                 dt = after_event(system, u, t, dt, tolerance)
             if t - noted >= every or t == stop:
@@ -124,9 +124,3 @@ def _run(method: Method, until: float, tolerance: Tolerance, rng: np.random.Gene
         if frames and stop in frame_times:
             frames.write(t, system.state(u))
     return {"steps": taken, "rejected": rejected, "smallest": smallest}
-
-
-def _smallest(system: System, u: Floats) -> float:
-    """The smallest value of all that cannot be negative."""
-    state = system.state(u)
-    return min((float(state[one].min()) for one in system.model if not one.signed), default=0.0)

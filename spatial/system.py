@@ -13,7 +13,7 @@ from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Gains, Jumps, Leaps, Mechanism, Model, Species
 from spatial.operators.control_volumes import stiffness
-from spatial.operators.diffusion import Bands, bands, rows, spread, spread_along
+from spatial.operators.diffusion import Bands, bands, rows, spread, spread_along, zeros
 from spatial.operators.fipy_terms import lift_terms
 from spatial.operators.team import Team
 
@@ -149,6 +149,13 @@ class System:
             self.state(u)[species][:] = species.initial
         return u
 
+    def typical(self) -> Floats:
+        """(size,) the typical size of the species of each unknown."""
+        u = np.empty(self.layout.size)
+        for species in self.model:
+            self.state(u)[species][:] = species.typical
+        return u
+
     def state(self, u: Floats) -> State:
         """The flat array by species."""
         return State(u, self.layout)
@@ -170,7 +177,7 @@ class System:
             along = self.bands[name]
             self.team(spread_along, len(c), along.apart, along.across, of[0].place.measure, D, c, gain)
         else:
-            self.team(spread(len(of)), len(c), *rows(K), of[0].place.measure, D, c, gain)
+            self.team(spread, len(c), zeros(len(of)), *rows(K), of[0].place.measure, D, c, gain)
 
     def gains(self, u: Floats, t: float) -> Iterator[tuple[Mechanism, Gains]]:
         """Every mechanism with its gains per measure of where it acts."""
@@ -184,6 +191,11 @@ class System:
         for species, gain in gains.items():
             values = state[species]
             values += to_concentration(gain, mechanism.where, species.place)
+
+    def smallest(self, u: Floats) -> float:
+        """The smallest value of all that cannot be negative."""
+        state = self.state(u)
+        return min((float(state[one].min()) for one in self.model if not one.signed), default=0.0)
 
     def jump(self, u: Floats, t: float) -> bool:
         """Let every mechanism with an instant at `t` act on `u`; whether one did."""
@@ -273,6 +285,12 @@ def _sparse(parts: list[tuple[Ints, Ints, Floats]], size: int) -> csr_matrix:
 
 def _ignore(species: Species) -> None:
     """The read callback of an ordinary evaluation."""
+
+
+def without_diffusion(system: System) -> System:
+    """The reactions within elements and between places alone, in the same layout; no lifted terms either."""
+    size, still = system.layout.size, {name: csr_matrix(K.shape) for name, K in system.stiffness.items()}
+    return replace(system, stiffness=still, lifted=csr_matrix((size, size)), constant=np.zeros(size))
 
 
 def assemble(model: Model) -> System:

@@ -14,7 +14,7 @@ from spatial.checks import InputError
 from spatial.geometry import shapes
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.blocks import inverse_blocks, sweeps
+from spatial.integrate.blocks import inverse_blocks, left, product, relaxed, times
 from spatial.integrate.implicit import implicit, prepare
 from spatial.integrate.method import Method
 from spatial.integrate.multigrid import cycle, levels
@@ -27,7 +27,7 @@ from spatial.mechanisms.injection import Injection
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each, total
 from spatial.operators.control_volumes import discretise, stiffness
-from spatial.operators.diffusion import bands, rows, spread, spread_along
+from spatial.operators.diffusion import bands, rows, spread, spread_along, zeros
 from spatial.operators.grid import grid
 from spatial.operators.team import Team
 from spatial.simulate import simulate
@@ -127,8 +127,8 @@ def test_chebyshev_steps_are_stable_far_beyond_those_of_euler():
     fastest = one.fastest_rate(system.initial(), 0.0)
     assert fastest == pytest.approx(12 * 1000.0 / 0.5**2, rel=1e-9)  # Gershgorin, inside the grid
     u = steps(one, system.initial(), 40.0, 20)  # 2 s a step: Euler's limit is 2 / fastest = 0.04 ms
-    rough, left = (np.abs(values - c.initial.mean()).max() for values in (c.initial, u))
-    assert left < 0.3 * rough
+    before, after = (np.abs(values - c.initial.mean()).max() for values in (c.initial, u))
+    assert after < 0.3 * before
     assert stages_for(2.0 * fastest) == 385
 
 
@@ -191,16 +191,16 @@ def test_compiled_sweeps_are_the_matrix_they_stand_for(m):
     K, V, tau, B = operator(m)
     x, b = np.random.default_rng(0).random((2, len(V), m))
     y, wanted = np.empty_like(x), np.einsum("nsr,nr->ns", B, x) + tau * (K @ x) / V[:, None]
-    sweeps(m).times(*rows(K), V, tau, B, x, y, 0, len(V))
+    times(zeros(m), *rows(K), V, tau, B, x, y, 0, len(V))
     np.testing.assert_allclose(y, wanted, rtol=1e-11)
-    sweeps(m).left(*rows(K), V, tau, B, b, x, y, 0, len(V))
+    left(zeros(m), *rows(K), V, tau, B, b, x, y, 0, len(V))
     np.testing.assert_allclose(y, b - wanted, atol=1e-10 * abs(wanted).max())
     inverse = inverse_blocks(B, Team(None))
     np.testing.assert_allclose(inverse @ B, np.broadcast_to(np.eye(m), B.shape), atol=1e-12)
-    sweeps(m).relaxed(*rows(K), V, tau, B, inverse, b, x, y, 0, len(V))
+    relaxed(zeros(m), *rows(K), V, tau, B, inverse, b, x, y, 0, len(V))
     np.testing.assert_allclose(y, x + np.einsum("nsr,nr->ns", inverse, b - wanted), atol=1e-10 * abs(wanted).max())
     gain = np.zeros_like(x)
-    spread(m)(*rows(K), V, tau, x, gain, 0, len(V))
+    spread(zeros(m), *rows(K), V, tau, x, gain, 0, len(V))
     np.testing.assert_allclose(gain, -tau * (K @ x) / V[:, None], atol=1e-10 * abs(wanted).max())
 
 
@@ -209,7 +209,7 @@ def test_a_grid_is_bands_and_a_tetrahedral_mesh_is_not():
     along, c, D = bands(place), np.random.default_rng(0).random((len(place), 1)), np.array([7.0])
     assert bands(random_tetrahedra(1)) is None
     one, other = np.zeros((2, len(place), 1))
-    spread(1)(*rows(stiffness(place)), place.measure, D, c, one, 0, len(place))
+    spread(zeros(1), *rows(stiffness(place)), place.measure, D, c, one, 0, len(place))
     for part in ((0, 100), (100, len(place))):
         spread_along(along.apart, along.across, place.measure, D, c, other, *part)
     np.testing.assert_allclose(other, one, atol=1e-12 * abs(one).max())
@@ -224,11 +224,11 @@ def test_a_multigrid_cycle_leaves_little_of_any_error(tau):
     assert len(hierarchy) >= 2
     solve, wanted = cycle(hierarchy, many, B, Team(None)), np.random.default_rng(1).random((len(V), 2))
     b, x = np.empty_like(wanted), np.zeros_like(wanted)
-    sweeps(2).times(*rows(K), V, many, B, wanted, b, 0, len(V))
+    times(zeros(2), *rows(K), V, many, B, wanted, b, 0, len(V))
     for _ in range(10):
-        left = np.empty_like(x)
-        sweeps(2).left(*rows(K), V, many, B, b, x, left, 0, len(V))
-        x += solve(left)
+        rest = np.empty_like(x)
+        left(zeros(2), *rows(K), V, many, B, b, x, rest, 0, len(V))
+        x += solve(rest)
     assert abs(x - wanted).max() < 0.01 * abs(wanted).max()
 
 
@@ -258,9 +258,9 @@ def test_the_preconditioner_knows_species_that_do_not_diffuse(dt):
     matrix = implicit(prepare(system), system.linearise(u, 0.0), dt, 1.0, tolerated(system, u, Tolerance()))
     x = np.empty_like(f)
     matrix.places["cytosol"].precondition(f.reshape(-1, 3), x.reshape(-1, 3))
-    left = (f - matrix.times(x)).reshape(-1, 3)
-    assert abs(left[:, 1:]).max() < 1e-9  # those rows are solved exactly
-    assert np.linalg.norm(left[:, 0]) < 0.4 * np.linalg.norm(f[::3])
+    rest = (f - matrix.times(x)).reshape(-1, 3)
+    assert abs(rest[:, 1:]).max() < 1e-9  # those rows are solved exactly
+    assert np.linalg.norm(rest[:, 0]) < 0.4 * np.linalg.norm(f[::3])
 
 
 def test_two_threads_and_one_give_the_same_numbers():
@@ -309,10 +309,10 @@ def test_one_element_of_many_counts(engine):
 
 def test_a_team_does_every_row_once():
     n = 40_001
-    kernel, found = sweeps(1).product, np.zeros((n, 1))
+    found = np.zeros((n, 1))
     for team in (Team(), Team(None)):
         found[:] = 0.0
-        parts = team(kernel, n, np.full((n, 1, 1), 2.0), np.arange(n, dtype=float)[:, None], found)
+        parts = team(product, n, zeros(1), np.full((n, 1, 1), 2.0), np.arange(n, dtype=float)[:, None], found)
         assert len(parts) == 2
         np.testing.assert_array_equal(found[:, 0], 2.0 * np.arange(n))
 

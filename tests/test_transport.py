@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.sparse import diags
 from scipy.sparse.linalg import cg, eigsh
 from scipy.special import erf, erfc
-from toy_mechanisms import Source
+from toy_mechanisms import Decay, Source
 from toy_places import random_tetrahedra, shells, spot
 
 from spatial.geometry import shapes
@@ -26,18 +26,6 @@ from spatial.simulate import simulate
 from spatial.units import MOLECULES, ms, um
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """First-order clearance, k [1/s]."""
-
-    where: Place
-    species: Species
-    k: float
-
-    def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: -self.k * c[self.species]}
 
 
 @dataclass(frozen=True)
@@ -174,7 +162,7 @@ def tissue(loss: float) -> tuple[Model, Species]:
     place = shells(np.r_[0.0, np.geomspace(5.0, 2000.0, 160)], 0.2, 1.6)
     tma = Species("TMA", place, 0.0, D=1310.0, scale=100.0)
     pipette = Source(spot(place, 0), tma, PIPETTE)
-    return Model([tma], [pipette, Loss(place, tma, loss)]), tma
+    return Model([tma], [pipette, Decay(place, tma, loss)]), tma
 
 
 def at_100_um(fields: list[Floats], place: Place) -> Floats:
@@ -308,7 +296,7 @@ def test_slowest_mode_of_a_sealed_ball_of_tetrahedra():
 def test_D12_length_constant_of_extrusion_in_a_process(D, k, expected):
     place = tube(12 * expected, expected / 12)
     c = Species("c", place, 0.0, D=D)
-    found = steady(Model([c], [Source(spot(place, 0), c, 1.0), Loss(place, c, k)]), c, 20 / k)
+    found = steady(Model([c], [Source(spot(place, 0), c, 1.0), Decay(place, c, k)]), c, 20 / k)
     middle = slice(24, 60)
     slope = np.polyfit(place.centres[middle, 0], np.log(found[middle]), 1)[0]
     assert -1 / slope == pytest.approx(np.sqrt(D / k), rel=0.01)
@@ -320,7 +308,7 @@ def test_D12_length_constant_of_extrusion_in_a_process(D, k, expected):
 def test_D13_reach_of_a_point_source_with_first_order_loss(D, k, expected):
     place = shells(np.linspace(0, 12 * expected, 241))
     c = Species("c", place, 0.0, D=D, scale=1e-4)
-    found = steady(Model([c], [Source(spot(place, 0), c, D * expected), Loss(place, c, k)]), c, 20 / k)
+    found = steady(Model([c], [Source(spot(place, 0), c, D * expected), Decay(place, c, k)]), c, 20 / k)
     r = place.centres[:, 0]
     middle = slice(20, 100)
     slope = np.polyfit(r[middle], np.log(r[middle] * found[middle]), 1)[0]

@@ -1,15 +1,12 @@
 """Compiled kernels on one place: (n, m) arrays of n elements and m species, dense blocks (n, m, m).
 
-The sweeps over the stiffness matrix are compiled for each m, so that a row's sums stay in registers.
+The sweeps are with the matrix A = B + diag(tau) K / V of a place of m species. They begin with `zero`, m zeros
+(`operators.diffusion.zeros`): its type tells the compiler what m is, so that a row's sums stay in registers.
 They may contract a * b + c but not reorder sums: a reordered sum is vectorised along the row, with
 gathers that cost more than they save (118 125 elements, 4 species: 5.7 ms a sweep against 4.2 ms).
 Differences between neighbours are summed, as in `operators.diffusion`.
 Each works on the rows from `low` to `high`, for `Team` to share out, and gives up Python's lock.
 """
-
-from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,82 +15,77 @@ from numba.cpython.unsafe.tuple import tuple_setitem
 from spatial.geometry.place import Floats
 from spatial.operators.team import Team
 
-
-class Sweeps(NamedTuple):
-    """Sweeps with the matrix A = B + diag(tau) K / V of a place of m species."""
-
-    times: Callable[..., None]  # y = A x
-    left: Callable[..., None]  # y = b - A x
-    relaxed: Callable[..., None]  # y = x + inverse (b - A x), with blocks `inverse` (n, m, m)
-    product: Callable[..., None]  # y = inverse b
-    onto: Callable[..., None]  # y = P x, or y += P x, with a sparse P of any shape
+_compiled = njit(cache=True, nogil=True, fastmath={"contract"})
 
 
-@cache
-def sweeps(m: int) -> Sweeps:
-    """The kernels for `m` species, compiled when first used."""
-    zero: Any = (0.0,) * m
-    compiled = njit(cache=True, nogil=True, fastmath={"contract"})
+@_compiled
+def _row(zero, indptr, indices, K, V, tau, B, x, i):  # type: ignore[no-untyped-def]
+    """Row i of A x."""
+    found = zero
+    for k in range(indptr[i], indptr[i + 1]):
+        w, j = K[k], indices[k]
+        for s in range(len(zero)):
+            found = tuple_setitem(found, s, found[s] + w * (x[j, s] - x[i, s]))
+    inverse = 1.0 / V[i]
+    for s in range(len(zero)):
+        value = found[s] * tau[s] * inverse
+        for r in range(len(zero)):
+            value += B[i, s, r] * x[i, r]
+        found = tuple_setitem(found, s, value)
+    return found
 
-    @compiled
-    def row(indptr, indices, K, V, tau, B, x, i):  # type: ignore[no-untyped-def]
+
+@_compiled
+def times(zero, indptr, indices, K, V, tau, B, x, y, low, high):  # type: ignore[no-untyped-def]
+    """y = A x."""
+    for i in range(low, high):
+        found = _row(zero, indptr, indices, K, V, tau, B, x, i)
+        for s in range(len(zero)):
+            y[i, s] = found[s]
+
+
+@_compiled
+def left(zero, indptr, indices, K, V, tau, B, b, x, y, low, high):  # type: ignore[no-untyped-def]
+    """y = b - A x."""
+    for i in range(low, high):
+        found = _row(zero, indptr, indices, K, V, tau, B, x, i)
+        for s in range(len(zero)):
+            y[i, s] = b[i, s] - found[s]
+
+
+@_compiled
+def relaxed(zero, indptr, indices, K, V, tau, B, inverse, b, x, y, low, high):  # type: ignore[no-untyped-def]
+    """y = x + inverse (b - A x), with blocks `inverse` (n, m, m)."""
+    for i in range(low, high):
+        found = _row(zero, indptr, indices, K, V, tau, B, x, i)
+        for s in range(len(zero)):
+            value = x[i, s]
+            for r in range(len(zero)):
+                value += inverse[i, s, r] * (b[i, r] - found[r])
+            y[i, s] = value
+
+
+@_compiled
+def product(zero, inverse, b, y, low, high):  # type: ignore[no-untyped-def]
+    """y = inverse b."""
+    for i in range(low, high):
+        for s in range(len(zero)):
+            found = 0.0
+            for r in range(len(zero)):
+                found += inverse[i, s, r] * b[i, r]
+            y[i, s] = found
+
+
+@_compiled
+def onto(zero, indptr, indices, P, x, y, add, low, high):  # type: ignore[no-untyped-def]
+    """y = P x, or y += P x, with a sparse P of any shape."""
+    for i in range(low, high):
         found = zero
         for k in range(indptr[i], indptr[i + 1]):
-            w, j = K[k], indices[k]
-            for s in range(m):
-                found = tuple_setitem(found, s, found[s] + w * (x[j, s] - x[i, s]))
-        inverse = 1.0 / V[i]
-        for s in range(m):
-            value = found[s] * tau[s] * inverse
-            for r in range(m):
-                value += B[i, s, r] * x[i, r]
-            found = tuple_setitem(found, s, value)
-        return found
-
-    @compiled
-    def times(indptr, indices, K, V, tau, B, x, y, low, high):  # type: ignore[no-untyped-def]
-        for i in range(low, high):
-            found = row(indptr, indices, K, V, tau, B, x, i)
-            for s in range(m):
-                y[i, s] = found[s]
-
-    @compiled
-    def left(indptr, indices, K, V, tau, B, b, x, y, low, high):  # type: ignore[no-untyped-def]
-        for i in range(low, high):
-            found = row(indptr, indices, K, V, tau, B, x, i)
-            for s in range(m):
-                y[i, s] = b[i, s] - found[s]
-
-    @compiled
-    def relaxed(indptr, indices, K, V, tau, B, inverse, b, x, y, low, high):  # type: ignore[no-untyped-def]
-        for i in range(low, high):
-            found = row(indptr, indices, K, V, tau, B, x, i)
-            for s in range(m):
-                value = x[i, s]
-                for r in range(m):
-                    value += inverse[i, s, r] * (b[i, r] - found[r])
-                y[i, s] = value
-
-    @compiled
-    def product(inverse, b, y, low, high):  # type: ignore[no-untyped-def]
-        for i in range(low, high):
-            for s in range(m):
-                found = 0.0
-                for r in range(m):
-                    found += inverse[i, s, r] * b[i, r]
-                y[i, s] = found
-
-    @compiled
-    def onto(indptr, indices, P, x, y, add, low, high):  # type: ignore[no-untyped-def]
-        for i in range(low, high):
-            found = zero
-            for k in range(indptr[i], indptr[i + 1]):
-                for s in range(m):
-                    found = tuple_setitem(found, s, found[s] + P[k] * x[indices[k], s])
-            for s in range(m):
-                y[i, s] = y[i, s] + found[s] if add else found[s]
-
-    return Sweeps(times, left, relaxed, product, onto)
+            for s in range(len(zero)):
+                found = tuple_setitem(found, s, found[s] + P[k] * x[indices[k], s])
+        for s in range(len(zero)):
+            y[i, s] = y[i, s] + found[s] if add else found[s]
 
 
 @njit(cache=True, nogil=True)

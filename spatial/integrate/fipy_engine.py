@@ -10,13 +10,12 @@ Euler in one step and in two half as long, extrapolated, is of order 2; the diff
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, reduce
 from operator import and_
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
@@ -25,7 +24,7 @@ from spatial.integrate.step_control import errors
 from spatial.model import Leaps, Model, Species
 from spatial.operators.fipy_mesh import fipy_mesh, with_scipy
 from spatial.operators.fipy_terms import own_terms
-from spatial.system import System
+from spatial.system import System, without_diffusion
 
 _SWEEPS = 30
 _SLOWEST = 0.99  # what a sweep leaves of the change of the one before: assumed at first, and at most
@@ -139,10 +138,8 @@ def fipy_engine(system: System) -> FipyEngine:
         if isinstance(mechanism, Leaps):
             raise InputError(f"{type(mechanism).__name__} acts at random, which FiPy does not; "
                              "run this model with engine=\"spatial\", or without that mechanism")
-    size, still = system.layout.size, {name: csr_matrix(K.shape) for name, K in system.stiffness.items()}
-    reactions = replace(system, stiffness=still, lifted=csr_matrix((size, size)), constant=np.zeros(size))
     pairs = _pairs(system)
-    return FipyEngine(system, reactions, {
+    return FipyEngine(system, without_diffusion(system), {
         name: _equations(of, system.model, {(of.index(a), of.index(b)) for a, b in pairs if a in of and b in of})
         for name, of in system.layout.places.items()})
 

@@ -82,6 +82,6 @@ def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accurac
     system, places = prepared.system, {}
     for name, of in system.layout.places.items():
         allowed = _SOLVE / accuracy * np.array([tolerated[species] for species in of])
-        places[name] = place_matrix(name, prepared.hierarchies[name], system.diffusion[name],
+        places[name] = place_matrix(prepared.hierarchies[name], system.diffusion[name],
                                     linearisation.blocks[name], h, allowed, system.team)
     return Implicit(system, places, h * linearisation.between)

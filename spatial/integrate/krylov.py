@@ -8,10 +8,9 @@ from numba import njit
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
-from spatial.operators.team import Team
+from spatial.operators.team import LONG_VECTOR, Team
 
 _MOST_SWEEPS = 3000
-_WORTH_SHARING = 300_000  # entries of a vector
 Product = Callable[[Floats], Floats]
 
 
@@ -22,7 +21,7 @@ def stabilised_gradients(times: Product, precondition: Product, b: Floats, rough
     `times` multiplies by the matrix, `precondition` solves approximately (from the right), and `rough` is what
     it answers to `b`. Stops when sum weight r^2 <= 1. A `guess` is used where it leaves less than nothing does.
     """
-    n, share = len(b), partial(team, least=_WORTH_SHARING)
+    n, share = len(b), partial(team, least=LONG_VECTOR)
     x, r = np.zeros(n), b.copy()
     size = sum(share(_dot, n, weight, r, r))
     if guess is not None:

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
 from spatial.geometry.place import Floats
-from spatial.integrate.blocks import inverse_blocks, sweeps
-from spatial.operators.diffusion import rows
+from spatial.integrate.blocks import inverse_blocks, left, onto, product, relaxed
+from spatial.operators.diffusion import rows, zeros
 from spatial.operators.team import Team
 
 _SMALLEST = 40  # elements of the coarsest level
@@ -98,16 +98,16 @@ class Cycle:
     def _cycle(self, depth: int, b: Floats) -> Floats:
         if depth == len(self.levels) - 1:
             return self._solved(b)
-        level, kernels, team, n = self.levels[depth], sweeps(len(self.tau)), self.team, len(b)
+        level, team, n, zero = self.levels[depth], self.team, len(b), zeros(len(self.tau))
         matrix = (*rows(level.K), level.V, self.tau, self.B[depth])
         smoother = self.smoother[depth]
         x, y, coarse = np.empty_like(b), np.empty_like(b), np.empty((level.up.shape[1], b.shape[1]))
-        team(kernels.product, n, smoother, b, x)
-        team(kernels.left, n, *matrix, b, x, y)
-        team(kernels.onto, len(coarse), *rows(level.down), y, coarse, False)
+        team(product, n, zero, smoother, b, x)
+        team(left, n, zero, *matrix, b, x, y)
+        team(onto, len(coarse), zero, *rows(level.down), y, coarse, False)
         below = self._cycle(depth + 1, coarse)
-        team(kernels.onto, n, *rows(level.up), below, x, True)
-        team(kernels.relaxed, n, *matrix, smoother, b, x, y)
+        team(onto, n, zero, *rows(level.up), below, x, True)
+        team(relaxed, n, zero, *matrix, smoother, b, x, y)
         return y
 
     def _solved(self, b: Floats) -> Floats:
@@ -115,7 +115,7 @@ class Cycle:
         if self.coarsest.ndim == 2:
             return np.asarray((self.coarsest @ b.ravel()).reshape(b.shape))
         x = np.empty_like(b)
-        self.team(sweeps(len(self.tau)).product, len(b), self.coarsest, b, x)
+        self.team(product, len(b), zeros(len(self.tau)), self.coarsest, b, x)
         return x
 
 

@@ -11,9 +11,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spatial.geometry.place import Floats
-from spatial.integrate.blocks import inverse_blocks, sweeps
+from spatial.integrate.blocks import inverse_blocks, times
 from spatial.integrate.multigrid import Cycle, Level, cycle
-from spatial.operators.diffusion import rows
+from spatial.operators.diffusion import rows, zeros
 from spatial.operators.team import Team
 
 _RELATIVE, _LEAST = 5e-2, 1e-6  # of the solution, and of what is allowed
@@ -35,7 +35,6 @@ class Still:
 class PlaceMatrix:
     """B + diag(tau) K / V, ready to multiply and to solve with."""
 
-    name: str
     level: Level
     tau: Floats  # (m,) um^2
     B: Floats  # (n, m, m)
@@ -57,7 +56,7 @@ class PlaceMatrix:
 
     def times(self, x: Floats, y: Floats) -> None:
         """Write the product with `x` into `y`, both (n, m)."""
-        self.team(sweeps(len(self.tau)).times, len(x), *rows(self.level.K), self.V, self.tau, self.B, x, y)
+        self.team(times, len(x), zeros(len(self.tau)), *rows(self.level.K), self.V, self.tau, self.B, x, y)
 
     def enough(self, rough: Floats) -> Floats:
         """(m,) residual to leave in each species, as the root of sum V r^2, given a rough solution (n, m).
@@ -91,7 +90,7 @@ class PlaceMatrix:
         return np.asarray(x + size * np.divide(missing, held, out=np.zeros_like(missing), where=held > 0))
 
 
-def place_matrix(name: str, hierarchy: tuple[Level, ...], D: Floats, J: Floats, h: float, allowed: Floats,
+def place_matrix(hierarchy: tuple[Level, ...], D: Floats, J: Floats, h: float, allowed: Floats,
                  team: Team) -> PlaceMatrix:
     """1 - h (J - diag(D) K / V), where J (n, m, m) holds the reactions' blocks and D (m,) is in um^2/s.
 
@@ -99,7 +98,7 @@ def place_matrix(name: str, hierarchy: tuple[Level, ...], D: Floats, J: Floats, 
     """
     tau, B = h * D, np.eye(len(D)) - h * J
     still, reduced = _eliminated(B, np.flatnonzero(D), np.flatnonzero(D == 0), team)
-    return PlaceMatrix(name, hierarchy[0], tau, B, bool(J.any()), still,
+    return PlaceMatrix(hierarchy[0], tau, B, bool(J.any()), still,
                        cycle(hierarchy, tau[still.moving], reduced, team), allowed, team)
 
 

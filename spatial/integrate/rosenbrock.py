@@ -6,7 +6,7 @@ f(u) = 0 gives u' = u exactly: source, buffers and diffusion in balance stay so.
 as far as one-sided differences and an iterative solver tell it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ from spatial.integrate.implicit import Prepared, implicit
 from spatial.integrate.method import BEFORE, Attempt
 from spatial.model import Species
 from spatial.system import System
+
+Solve = Callable[[Floats, Floats | None], Floats]
+"""The stage k of (1 - g dt W) k = f, given f and a guess; all (size,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +92,22 @@ class Rosenbrock:
         linearisation = self.system.linearise(u, t)
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
-            gamma, of = self.table.gamma, self.table
-            matrix = implicit(self.prepared, linearisation, gamma * dt, dt, tolerated)
-            stages: list[Floats] = []
-            for a, c, when, slope in zip(of.a, of.c, of.times, of.slopes, strict=True):
-                here = f if not stages else self.system.rate(
-                    u + gamma * dt * _sum(a, stages), t + min(when, BEFORE) * dt) + gamma * _sum(c, stages)
-                stages.append(matrix.solve(here, slope * stages[0] if stages else None))
-            return u + gamma * dt * _sum(of.m, stages), of.strict * gamma * dt * _sum(of.m - of.companion, stages)
+            matrix = implicit(self.prepared, linearisation, self.table.gamma * dt, dt, tolerated)
+            return step(self.table, self.system, u, t, f, dt, matrix.solve)
 
         return attempt
+
+
+def step(table: Table, system: System, u: Floats, t: float, f: Floats, dt: float,
+         solve: Solve) -> tuple[Floats, Floats]:
+    """The state after one step of length `dt` from `u` at `t`, where du/dt is `f`, and an estimate of its error."""
+    gamma, stages = table.gamma, list[Floats]()
+    for a, c, when, slope in zip(table.a, table.c, table.times, table.slopes, strict=True):
+        here = f if not stages else system.rate(
+            u + gamma * dt * _sum(a, stages), t + min(when, BEFORE) * dt) + gamma * _sum(c, stages)
+        stages.append(solve(here, slope * stages[0] if stages else None))
+    return (u + gamma * dt * _sum(table.m, stages),
+            table.strict * gamma * dt * _sum(table.m - table.companion, stages))
 
 
 def _sum(weights: Floats, stages: list[Floats]) -> Floats:

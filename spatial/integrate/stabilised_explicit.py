@@ -15,11 +15,11 @@ from numba import njit
 from spatial.geometry.place import Floats
 from spatial.integrate.method import BEFORE, Attempt
 from spatial.model import Species
+from spatial.operators.team import LONG_VECTOR
 from spatial.system import System
 
 _DAMPING = 2.0 / 13.0
 _STRICT = 5.0  # times the estimate, so that a tolerance means the same accuracy as with the implicit method
-_WORTH_SHARING = 300_000  # entries of a vector
 _LARGE = 50_000  # unknowns: below, either method is fast
 _STEPS, _FEW = 30, 20  # steps that a stretch without events takes, roughly, and stages that cost less than a solve
 
@@ -54,10 +54,7 @@ class Chebyshev:
 
     def fastest_rate(self, u: Floats, t: float) -> float:
         """A bound [1/s] of the eigenvalues of the Jacobian: its largest row sum, by species' typical sizes."""
-        system, linearisation = self.system, self.system.linearise(u, t)
-        typical = np.empty_like(u)
-        for species in system.model:
-            system.state(typical)[species][:] = species.typical
+        system, linearisation, typical = self.system, self.system.linearise(u, t), self.system.typical()
         rows = abs(linearisation.between) @ typical
         for name, blocks in linearisation.blocks.items():
             here, scale = system.layout.block(rows, name), system.layout.block(typical, name)
@@ -73,7 +70,7 @@ class Chebyshev:
             rate = self.system.rate(here, t + min(when, BEFORE) * dt)
             after = np.empty_like(u)
             self.system.team(_stage, len(u), np.array([1.0 - mu - nu, mu, nu, slope * dt, start * dt]), u, here, before,
-                      rate, f, after, least=_WORTH_SHARING)
+                      rate, f, after, least=LONG_VECTOR)
             before, here, when = here, after, at
         return here
 

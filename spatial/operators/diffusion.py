@@ -4,9 +4,7 @@ Differences between neighbours are summed, not products with a diagonal: what on
 what the other gains to the last digit, and an even field does not drift by the rounding of row sums.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,26 +27,25 @@ def rows(K: csr_matrix) -> tuple[Any, Any, Any]:
     return K.indptr.view(np.uint32), K.indices.view(np.uint32), K.data
 
 
-@cache
-def spread(m: int) -> Callable[..., None]:
-    """The kernel that adds -D K c / V to the (n, m) gain of `m` species, in the rows from low to high.
+def zeros(m: int) -> tuple[float, ...]:
+    """m zeros: what a kernel for m species starts its sums from, and by whose type it is compiled for m.
 
-    Compiled for each m, so that a row's sums stay in registers.
+    (Kernels made by a function of m would not find each other in numba's cache, and be compiled in every run.)
     """
-    zero: Any = (0.0,) * m
+    return (0.0,) * m
 
-    @njit(cache=True, nogil=True, fastmath={"contract"})
-    def kernel(indptr, indices, K, V, D, c, gain, low, high):  # type: ignore[no-untyped-def]
-        for i in range(low, high):
-            found = zero
-            for k in range(indptr[i], indptr[i + 1]):
-                w, j = K[k], indices[k]
-                for s in range(m):
-                    found = tuple_setitem(found, s, found[s] + w * (c[j, s] - c[i, s]))
-            for s in range(m):
-                gain[i, s] -= D[s] * found[s] / V[i]
 
-    return kernel
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def spread(zero, indptr, indices, K, V, D, c, gain, low, high):  # type: ignore[no-untyped-def]
+    """Add -D K c / V to the (n, m) gain of m species, in the rows from low to high; `zero` is `zeros(m)`."""
+    for i in range(low, high):
+        found = zero
+        for k in range(indptr[i], indptr[i + 1]):
+            w, j = K[k], indices[k]
+            for s in range(len(zero)):
+                found = tuple_setitem(found, s, found[s] + w * (c[j, s] - c[i, s]))
+        for s in range(len(zero)):
+            gain[i, s] -= D[s] * found[s] / V[i]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-WORTH_SHARING = 30_000  # elements: below, handing out the work costs more than it saves
+WORTH_SHARING = 30_000  # elements of a sweep: below, handing out the work costs more than it saves
+LONG_VECTOR = 300_000  # entries: likewise, of a pass that does little with each
 
 
 def _pool() -> ThreadPoolExecutor | None:

@@ -9,7 +9,7 @@ from scipy.sparse import block_diag, bsr_matrix, csc_matrix, csr_matrix, diags_a
 from spatial.geometry.place import Floats
 from spatial.integrate.method import BEFORE
 from spatial.system import System
-from tests.benchmarks.integrators.march import Run, lowest
+from tests.benchmarks.integrators.march import Run
 
 
 class _TooLong(Exception):
@@ -31,9 +31,7 @@ def jacobian(system: System, u: Floats, t: float) -> csc_matrix:
 
 def bdf(system: System, times: tuple[float, ...], relative: float, limit: float = np.inf) -> Run:
     """Integrate to the last of `times` [s]; errors are relative to each value plus its species' typical size."""
-    scale, began = np.empty(system.layout.size), time.process_time()
-    for species in system.model:
-        system.state(scale)[species][:] = relative * species.typical
+    scale, began = relative * system.typical(), time.process_time()
     instants = set(system.instants().tolist())
     u, t, steps, smallest, states = system.initial(), 0.0, 0, np.inf, dict[float, Floats]()
 
@@ -50,7 +48,7 @@ def bdf(system: System, times: tuple[float, ...], relative: float, limit: float 
         except _TooLong:
             return Run(states, steps, None, time.process_time() - began, smallest, f"stopped at {limit:g} s")
         steps, u, t = steps + len(found.t) - 1, found.y[:, -1].copy(), stop
-        smallest = min(smallest, *(lowest(system, each) for each in found.y.T))
+        smallest = min(smallest, *(system.smallest(each) for each in found.y.T))
         if stop in times:
             states[stop] = u.copy()
         if stop in instants:

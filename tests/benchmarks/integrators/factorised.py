@@ -12,11 +12,10 @@ from scipy.sparse import csr_matrix
 
 from spatial.geometry.place import Floats
 from spatial.integrate.implicit import Implicit, Prepared, implicit, prepare
-from spatial.integrate.method import BEFORE, Attempt
-from spatial.integrate.rosenbrock import ROS2, Table
+from spatial.integrate.method import Attempt
+from spatial.integrate.rosenbrock import ROS2, Table, step
 from spatial.model import Species
-from spatial.system import Linearisation, System
-from tests.benchmarks.integrators.parts import without_diffusion
+from spatial.system import Linearisation, System, without_diffusion
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +43,9 @@ class Factorised:
                                 csr_matrix(full.between.shape))
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
-            h, stages = of.gamma * dt, list[Floats]()
-            react = implicit(self.reactions, full, h, dt, tolerated)
-            spread = implicit(self.prepared, nothing, h, dt, tolerated)
-            for a, c, when in zip(of.a, of.c, of.times, strict=True):
-                here = f if not stages else self.system.rate(
-                    u + h * (a[:len(stages)] @ stages), t + min(when, BEFORE) * dt
-                    ) + of.gamma * (c[:len(stages)] @ stages)
-                stages.append(spread.solve(_local(react, here)))
-            return u + h * (of.m @ stages), h * ((of.m - of.companion) @ stages)
+            react = implicit(self.reactions, full, of.gamma * dt, dt, tolerated)
+            spread = implicit(self.prepared, nothing, of.gamma * dt, dt, tolerated)
+            return step(of, self.system, u, t, f, dt, lambda rate, _: spread.solve(_local(react, rate)))
 
         return attempt
 

@@ -57,14 +57,14 @@ def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit:
     system, wanted = method.system, set(times)
     instants = set(system.instants().tolist())
     u, t, began = system.initial() if start is None else start, 0.0, time.process_time()
-    dt, steps, rejected, smallest = first_step(system, u, t, tolerance), 0, 0, lowest(system, u)
+    dt, steps, rejected, smallest = first_step(system, u, t, tolerance), 0, 0, system.smallest(u)
     states, failure = dict[float, Floats](), ""
     for stop in sorted({each for each in instants | wanted if each <= times[-1]}):
         try:
             while t < stop and not failure:
                 done = advance(method, u, t, dt, stop, tolerance)
                 u, t, dt, steps, rejected = done.u, done.t, done.suggested, steps + 1, rejected + done.rejected
-                smallest = min(smallest, lowest(system, u))
+                smallest = min(smallest, system.smallest(u))
                 failure = "" if time.process_time() - began < limit else f"stopped at {limit:g} s"
         except InputError as error:
             failure = str(error)
@@ -75,11 +75,6 @@ def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit:
         if stop in instants and system.jump(u, t):
             dt = after_event(system, u, t, dt, tolerance)
     return Run(states, steps, rejected, time.process_time() - began, smallest, failure)
-
-
-def lowest(system: System, u: Floats) -> float:
-    """The smallest value in `u` of all that cannot be negative."""
-    return min(float(system.state(u)[one].min()) for one in system.model if not one.signed)
 
 
 def difference(system: System, found: Mapping[float, Floats], reference: Mapping[float, Floats]) -> float:

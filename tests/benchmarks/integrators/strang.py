@@ -16,9 +16,8 @@ from spatial.integrate.method import Attempt
 from spatial.integrate.positivity import repair
 from spatial.integrate.rosenbrock import ROS2, Rosenbrock
 from spatial.integrate.step_control import Tolerance, advance
-from spatial.model import Species
-from spatial.system import System
-from tests.benchmarks.integrators.parts import without_diffusion, without_reactions
+from spatial.model import Model, Species
+from spatial.system import System, assemble, without_diffusion
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,5 +69,6 @@ class Strang:
 
 def strang(system: System, local: float) -> Strang:
     """The method, with the relative tolerance `local` for the reactions."""
-    spreading, reacting = (Rosenbrock(prepare(part(system)), ROS2) for part in (without_reactions, without_diffusion))
+    diffusion = assemble(Model(system.model.species))
+    spreading, reacting = (Rosenbrock(prepare(part), ROS2) for part in (diffusion, without_diffusion(system)))
     return Strang(system, spreading, reacting, Tolerance(local))
