@@ -16,16 +16,17 @@ from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.well_mixed import pool, well_mixed
+from spatial.integrate.rest import rest
 from spatial.integrate.step_control import Tolerance
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, at, each, mean, over, peak, total
 from spatial.observe.recording import Recording
 from spatial.operators.control_volumes import discretise
 from spatial.operators.grid import grid, in_homogenised_tissue
-from spatial.simulate import simulate
+from spatial.simulate import FewMolecules, simulate
 
 __all__ = [
-    "InputError", "Mechanism", "Mesh", "Model", "Place", "Probe", "Recording", "Region", "Species", "Tetrahedra",
-    "Tolerance", "at", "discretise", "each", "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool",
-    "simulate", "total", "well_mixed",
+    "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "Place", "Probe", "Recording", "Region", "Species",
+    "Tetrahedra", "Tolerance", "at", "discretise", "each", "grid", "in_homogenised_tissue", "mean", "over", "peak",
+    "pool", "rest", "simulate", "total", "well_mixed",
 ]

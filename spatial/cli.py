@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,22 +16,29 @@ from spatial.units import m, mm, ms, nm, um
 if TYPE_CHECKING:
     import numpy as np
 
+    from spatial.geometry.tetrahedra import Tetrahedra
     from spatial.geometry.tripartite import Tripartite
     from spatial.scenarios.experiment import Experiment
     from spatial.scenarios.neighbourhood import Neighbourhood
+    from spatial.scenarios.puffs_report import Observed
     from spatial.scenarios.report import Changes
     from spatial.scenarios.settings import Settings
     from spatial.simulate import Progress
 
-SCENARIOS = ("tripartite",)
+MESHES = ("tripartite",)
 UNITS = {"um": um, "nm": nm, "mm": mm, "m": m}
 RESOLUTION = 1.5  # of the parametric mesh by default: the run takes two minutes
 FRAMES = 60  # after the first, at most
 BETWEEN = 5 * ms  # from frame to frame, at least
 EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in a cleft lasts 0.1 ms
 
-Scenario = Annotated[str, typer.Argument(help=f"One of: {', '.join(SCENARIOS)}.")]
 Unit = Annotated[str, typer.Option(help=f"Unit of the mesh file: {', '.join(UNITS)}.")]
+MeshFile = Annotated[Path | None, typer.Option("--mesh", help="A mesh instead of the parametric one.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace earlier results.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same files.", min=0)]
+Duration = Annotated[float | None, typer.Option(help="Simulated time [s].")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar, no table.")]
 Resolution = Annotated[float | None, typer.Option(
     help="Factor on every edge length of the parametric mesh; 2 is twice coarser.", show_default="1.5")]
 
@@ -39,17 +46,37 @@ Resolution = Annotated[float | None, typer.Option(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what is wrong with the input is told in one sentence, with exit code 2."""
     try:
-        _app()(args=arguments, prog_name="spatial")
+        status = _app()(args=arguments, prog_name="spatial", standalone_mode=False)
     except (InputError, OSError) as error:
-        print("spatial:", " ".join(str(error).split()), file=sys.stderr)
-        raise SystemExit(2) from None
+        _leave(str(error))
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's usage error, which it does not export
+            raise
+        _leave(_usage(error))
+    raise SystemExit(status or 0)
+
+
+def _leave(sentence: str) -> NoReturn:
+    print("spatial:", " ".join(sentence.split()), file=sys.stderr)
+    raise SystemExit(2) from None
+
+
+def _usage(error: Any) -> str:
+    """What was wrong with the arguments, and what there is instead of an unknown command."""
+    known = getattr(error.ctx.command, "commands", {}) if error.ctx else {}
+    said = error.format_message()
+    return f"{said.partition('.')[0]}; there is {', '.join(known)}" if known else said.rstrip(".")
 
 
 def _app() -> typer.Typer:
     """The commands."""
     app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False,
                       pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(run)
+    run = typer.Typer(help="Run a scenario; leave fields, recording, summary and pictures in one folder.",
+                      no_args_is_help=True)
+    run.command()(tripartite)
+    run.command()(puffs)
+    app.add_typer(run, name="run")
     mesh = typer.Typer(help="Look at a mesh, or make one.", no_args_is_help=True)
     mesh.command()(info)
     mesh.command()(make)
@@ -57,17 +84,11 @@ def _app() -> typer.Typer:
     return app
 
 
-def run(scenario: Scenario,
-        mesh: Annotated[Path | None, typer.Option(help="A mesh instead of the parametric one.")] = None,
-        unit: Unit = "um",
-        out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
-        force: Annotated[bool, typer.Option("--force", help="Replace earlier results.")] = False,
-        seed: Annotated[int, typer.Option(help="Same seed, same files.", min=0)] = 0,
-        duration: Annotated[float | None, typer.Option(help="Simulated time [s].")] = None,
-        no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
-        resolution: Resolution = None,
-        quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, no table.")] = False) -> None:
-    """Run a scenario; leave fields, recording, summary and pictures in one folder."""
+def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False,
+               seed: Seed = 0, duration: Duration = None,
+               no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
+               resolution: Resolution = None, quiet: Quiet = False) -> None:
+    """One synapse is paired with its neuron, and the astrocyte changes it and its silent neighbours."""
     import numpy as np
 
     from spatial.output.folder import results_folder
@@ -75,7 +96,6 @@ def run(scenario: Scenario,
     from spatial.scenarios.tripartite import tripartite
 
     started = time.perf_counter()
-    _check_scenario(scenario)
     settings = _settings(duration, not no_astrocyte)
     check_rendering()
     with results_folder(out, force) as folder:
@@ -84,7 +104,34 @@ def run(scenario: Scenario,
         experiment = tripartite(place.mesh, place.synapses, settings, rng)
         found = _results(folder, experiment, settings, seed, quiet)
     if not quiet:
-        _tell(found, out, time.perf_counter() - started)
+        _tell(found)
+        _say_where(out, time.perf_counter() - started)
+
+
+def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Seed = 0,
+          duration: Duration = None,
+          ip3: Annotated[float | None, typer.Option(help="IP3, held from the start on [uM].")] = None,
+          even_er: Annotated[bool, typer.Option("--even-er", help="As much ER, spread evenly.")] = False,
+          resolution: Resolution = None, quiet: Quiet = False) -> None:
+    """IP3 receptors open at random in a process with ER: a movie of its indicator, dF/F, a table of events."""
+    import numpy as np
+
+    from spatial.output.folder import results_folder
+    from spatial.output.gl import check_rendering
+    from spatial.scenarios.puffs import PuffSettings, puffs
+    from spatial.scenarios.puffs_report import results
+
+    started = time.perf_counter()
+    given: dict[str, Any] = {"duration": duration, "ip3": ip3}
+    settings = PuffSettings(even_er=even_er, **{name: value for name, value in given.items() if value is not None})
+    check_rendering()
+    with results_folder(out, force) as folder:
+        experiment = puffs(_tetrahedra(mesh, unit, resolution), settings, np.random.default_rng(seed))
+        with _progress(settings.duration, quiet) as tell:
+            observed = results(folder, experiment, settings, seed, tell)
+    if not quiet:
+        _tell_events(observed)
+        _say_where(out, time.perf_counter() - started)
 
 
 def info(file: Annotated[Path, typer.Argument(help="A mesh in any format that meshio reads.")],
@@ -96,26 +143,22 @@ def info(file: Annotated[Path, typer.Argument(help="A mesh in any format that me
     print(quality_report(load(file, _unit(unit))))
 
 
-def make(scenario: Scenario,
+def make(shape: Annotated[str, typer.Argument(help=f"One of: {', '.join(MESHES)}.")],
          out: Annotated[Path, typer.Argument(help="The .msh file to write.")],
          resolution: Resolution = None) -> None:
-    """Make the parametric mesh of a scenario."""
+    """Make a parametric mesh."""
     from spatial.geometry.load import save
     from spatial.geometry.quality import quality_report
     from spatial.geometry.tripartite import tripartite
 
-    _check_scenario(scenario)
+    if shape not in MESHES:
+        raise InputError(f"there is no mesh {shape!r}; there is {', '.join(MESHES)}")
     if out.suffix != ".msh" or not out.parent.is_dir() or out.exists():
         raise InputError(f"{out} cannot be made: its name must end in .msh and be new, "
                          "and its folder must exist")
     tetrahedra = tripartite(_shape(resolution))
     save(tetrahedra, out)
     print(quality_report(tetrahedra))
-
-
-def _check_scenario(name: str) -> None:
-    if name not in SCENARIOS:
-        raise InputError(f"there is no scenario {name!r}; there is {', '.join(SCENARIOS)}")
 
 
 def _unit(name: str) -> float:
@@ -140,14 +183,23 @@ def _shape(resolution: float | None) -> "Tripartite":
 def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
                    rng: "np.random.Generator") -> "Neighbourhood":
     """The geometry: that of the file, or else the parametric one."""
-    from spatial.geometry.load import load
     from spatial.scenarios.neighbourhood import neighbourhood, parametric
 
     if mesh is None:
         return parametric(_shape(resolution))
+    return neighbourhood(_tetrahedra(mesh, unit, resolution), rng)
+
+
+def _tetrahedra(mesh: Path | None, unit: str, resolution: float | None) -> "Tetrahedra":
+    """The tetrahedra of the file, or else of the parametric mesh."""
+    from spatial.geometry import tripartite
+    from spatial.geometry.load import load
+
+    if mesh is None:
+        return tripartite.tripartite(_shape(resolution))
     if resolution is not None:
         raise InputError("--resolution is for the parametric mesh; leave it out with --mesh")
-    return neighbourhood(load(mesh, _unit(unit)), rng)
+    return load(mesh, _unit(unit))
 
 
 def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed: int,
@@ -155,9 +207,10 @@ def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed:
     """Compute, and write every file into the folder."""
     import numpy as np
 
+    from spatial.observe.frames import Highest, Together
     from spatial.output.recording_file import write_recording, write_summary
     from spatial.output.vtkhdf import FieldsFile
-    from spatial.scenarios.report import Highest, Together, changes, pictures, summary
+    from spatial.scenarios.report import changes, pictures, summary
     from spatial.simulate import simulate
 
     until = experiment.duration
@@ -188,8 +241,8 @@ def _progress(duration: float, quiet: bool) -> "Iterator[Progress]":
         yield lambda t, dt: bar.update(task, completed=t, step=1000 * dt)
 
 
-def _tell(found: "Changes", out: Path, seconds: float) -> None:
-    """A table of what happened at each synapse, nearest first, and where the files are."""
+def _tell(found: "Changes") -> None:
+    """A table of what happened at each synapse, nearest first."""
     from rich.console import Console
     from rich.table import Table
 
@@ -197,6 +250,22 @@ def _tell(found: "Changes", out: Path, seconds: float) -> None:
     for k in found.distance.argsort(kind="stable").tolist():
         table.add_row("active" if found.active[k] else str(k), f"{found.distance[k]:.2f}",
                       f"{found.weight[k]:+.3g}", f"{found.release[k]:+.3g}")
-    console = Console()
-    console.print(table)
-    console.print(f"Results are in {out.resolve()} ({seconds:.0f} s).", soft_wrap=True, highlight=False)
+    Console().print(table)
+
+
+def _tell_events(observed: "Observed") -> None:
+    """A table of the events, in the order of their starts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("event", "start [s]", "duration [ms]", "rise of Ca²⁺ [µM]", "radius [nm]", "spread [nm]")
+    for event in observed.events:
+        table.add_row(str(event.label), f"{event.start:.3f}", f"{event.duration / ms:.3g}", f"{event.amplitude:.3g}",
+                      f"{event.radius / nm:.3g}", f"{event.spread / nm:.3g}")
+    Console().print(table)
+
+
+def _say_where(out: Path, seconds: float) -> None:
+    from rich.console import Console
+
+    Console().print(f"Results are in {out.resolve()} ({seconds:.0f} s).", soft_wrap=True, highlight=False)

@@ -1,6 +1,6 @@
 """What is simulated: species, the mechanisms that change them, and the model that lists both."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -87,6 +87,47 @@ class Leaps(Protocol):
 
     def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
         """Gain of each species per measure of `where` over the step of length `dt` that ends at `t`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Reaction:
+    """One kind of discrete event: how many of each species it makes (> 0) or takes (< 0), and how often."""
+
+    change: Mapping[Species, int]
+    rate: Floats | float
+    """(n,) events per measure of where it happens and per second, in the changed species' own unit
+    (uM/s in a volume, uM um/s on a membrane, uM um^3/s at a point; 1/s for what is counted): >= 0."""
+
+
+@runtime_checkable
+class Reactions(Protocol):
+    """A mechanism that can also be played molecule by molecule: its rates as discrete events."""
+
+    def reactions(self, c: Concentrations, t: float) -> Sequence[Reaction]:
+        """All its events. Their changes times their rates add up to what `rates` returns."""
+        ...
+
+
+class Path(Protocol):
+    """What a random mechanism will do if concentrations stay as they are."""
+
+    @property
+    def first(self) -> float:
+        """When [s, from the path's start] it first does what other mechanisms feel; infinite if it does not."""
+        ...
+
+    def gains(self, dt: float) -> Gains:
+        """Gain of each species per measure of `where` over the first `dt` [s] of the path."""
+        ...
+
+
+@runtime_checkable
+class Paths(Protocol):
+    """A mechanism with random states of its own, such as channels: steps land on what others feel."""
+
+    def path(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> Path:
+        """What it does from `t` on, for at most `horizon` [s], at the concentrations of `t`."""
         ...
 
 

@@ -1,48 +1,63 @@
 """The one loop: steps between events, events, probes."""
 
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from spatial.checks import InputError, positive
-from spatial.geometry.place import Floats
+from spatial.geometry.place import Floats, Place
 from spatial.integrate.fipy_engine import fipy_engine
 from spatial.integrate.implicit import prepare
+from spatial.integrate.master_equation import MasterEquation, master_equation
 from spatial.integrate.method import Method
 from spatial.integrate.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial.integrate.stabilised_explicit import chebyshev
 from spatial.integrate.step_control import Tolerance, advance, after_event, first_step
-from spatial.model import Concentrations, Model
+from spatial.model import Concentrations, Model, Paths, Species
+from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
-from spatial.system import System, assemble
+from spatial.system import Nearby, State, System, assemble
+from spatial.units import MOLECULES, nm
+
+_SLIVER = 1e-9  # part of a step: nearer to a stop it lands on it
 
 Progress = Callable[[float, float], None]
 """Called after every step with the simulated time and the step's length [s]."""
 
 
+FEW, MICRODOMAIN = 10.0, 100 * nm
+"""Molecules, on average within this distance [um] of a channel, below which `simulate` warns."""
+
+
+class FewMolecules(UserWarning):
+    """Concentrations are continuous where there are only a few molecules."""
+
+
+Way = Literal["hybrid", "stochastic"]
+"""Whether molecules are continuous or counted."""
+
 Engine = Literal["spatial", "implicit", "explicit", "fipy"]
 """What takes the steps: ours, chosen by how stiff the model is or by name, or FiPy alone."""
 
 
-class Frames(Protocol):
-    """Something that keeps whole fields, such as a file for ParaView."""
-
-    def write(self, t: float, c: Concentrations) -> None:
-        """Keep the concentrations at time `t` [s]."""
-        ...
-
-
 def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: float = 0.0, seed: int = 0,
              tolerance: Tolerance | None = None, frames: Frames | None = None, frame_times: Iterable[float] = (),
-             progress: Progress | None = None, engine: Engine = "spatial") -> Recording:
+             progress: Progress | None = None, engine: Engine = "spatial", start: State | None = None,
+             method: Way = "hybrid") -> Recording:
     """Run a model from t = 0 to `until` [s] and return what the probes saw.
 
     Probes are read at the start, before and after every event, and after steps at least `every` [s]
     apart (0: after all). `frames` is given the fields at each of `frame_times`, on which steps land.
-    The same model, seed and tolerance give the same recording. Our own engine is "implicit", or "explicit"
+    `start` is the state to start from, such as that of `rest(model)`; by default the species' initial values.
+    The same model, seed and tolerance give the same recording. With `method` "hybrid" concentrations are
+    continuous, and channels and vesicles random; it warns with `FewMolecules` where a channel has so few
+    molecules around it that they are random too. With "stochastic" every molecule is: the master equation on
+    the same control volumes, for mechanisms that have `reactions`. Our own engine is "implicit", or "explicit"
     for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
     """
     positive("duration of the run", until)
@@ -52,16 +67,54 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
-    method = _method(system, engine, until, tolerance)
-    rng = np.random.default_rng(seed)
-    diary = _Diary(watch)
-    steps = _run(method, until, tolerance, rng, diary, every, frames, sorted(frame_times), progress)
-    provenance = {"engine": engine, "method": type(method).__name__,
-                  "seed": seed, "until": until, "relative tolerance": tolerance.relative,
-                  "unknowns": system.layout.size, "steps": steps["steps"], "rejected steps": steps["rejected"],
-                  "smallest concentration": steps["smallest"], "numpy": np.__version__,
-                  "python": platform.python_version()}
-    return diary.recording(provenance)
+    march, diary = _march(system, method, engine, until, tolerance, start, np.random.default_rng(seed)), _Diary(watch)
+    _run(march, until, diary, every, frames, sorted(frame_times), progress)
+    return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
+                            **march.counted, "numpy": np.__version__, "python": platform.python_version()})
+
+
+def _march(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
+           rng: np.random.Generator) -> "_March":
+    """How a run goes on, from its first state."""
+    if method not in get_args(Way):
+        raise InputError(f"method is {method!r}; it must be one of {', '.join(map(repr, get_args(Way)))}")
+    steps, u = _method(system, engine, until, tolerance), _start(system, start)
+    if method == "hybrid":
+        _warn_of_few(system, u)
+        return _Hybrid(steps, u, tolerance, rng)
+    if engine != "spatial":
+        raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
+    return _Molecules(master_equation(system), u, tolerance, rng)
+
+
+def _warn_of_few(system: System, u: Floats) -> None:
+    """Warn where what random channels let through is so little that its own noise matters."""
+    state = system.state(u)
+    for mechanism in system.model.mechanisms:
+        if not isinstance(mechanism, Paths):
+            continue
+        for species in mechanism.rates(Nearby(state, mechanism.where, lambda _: None), 0.0):
+            if species.D > 0 and (here := _nearby_molecules(species, state[species], mechanism.where)) < FEW:
+                warnings.warn(
+                    f"{here:.2g} molecules of {species.name!r} are expected within {MICRODOMAIN / nm:g} nm of a "
+                    f"channel of {type(mechanism).__name__}: their own noise is not in a continuous concentration; "
+                    'method="stochastic" has it', FewMolecules, stacklevel=4)
+
+
+def _nearby_molecules(species: Species, values: Floats, where: Place) -> float:
+    """Molecules expected within a microdomain's radius of an element of `where`: the mean over these."""
+    tree = cKDTree(species.place.centres)
+    near = tree.query_ball_point(where.centres, MICRODOMAIN)
+    return float(np.mean([(species.place.measure[one] * values[one]).sum() for one in near]) * MOLECULES)
+
+
+def _start(system: System, start: State | None) -> Floats:
+    """(size,) the state a run starts from."""
+    if start is None:
+        return system.initial()
+    if list(start.layout.columns) != list(system.layout.columns):
+        raise InputError("the state to start from is not one of this model; take that of rest(model)")
+    return start.values.copy()
 
 
 def _method(system: System, engine: Engine, until: float, tolerance: Tolerance) -> Method:
@@ -95,32 +148,107 @@ class _Diary:
         return Recording(np.array(self.times), series, provenance)
 
 
-def _run(method: Method, until: float, tolerance: Tolerance, rng: np.random.Generator, diary: _Diary,
-         every: float, frames: Frames | None, frame_times: list[float], progress: Progress | None) -> dict[str, Any]:
-    """Step from 0 to `until`; the number of steps taken and rejected, and the smallest concentration."""
-    system = method.system
-    u, t = system.initial(), 0.0
+class _March(Protocol):
+    """A run under way."""
+
+    system: System
+    u: Floats  # (size,) the state
+    t: float  # s
+    counted: dict[str, Any]  # for the provenance
+
+    def onward(self, stop: float) -> float:
+        """One step, not beyond `stop` [s]; its length [s]."""
+        ...
+
+    def jump(self) -> None:
+        """Let mechanisms with an instant now act."""
+        ...
+
+
+class _Hybrid:
+    """Concentrations are continuous; mechanisms with random states of their own draw what they do."""
+
+    def __init__(self, method: Method, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
+        self.method, self.system, self.tolerance, self.rng = method, method.system, tolerance, rng
+        self.u, self.t = u, 0.0
+        self._dt = first_step(self.system, u, 0.0, tolerance)
+        self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
+                        "steps": 0, "rejected steps": 0, "smallest concentration": self.system.smallest(u)}
+
+    def onward(self, stop: float) -> float:
+        """One step; where channels are random up to the first that opens or closes."""
+        plan = self.system.paths(self.u, self.t, min(self._dt, stop - self.t), self.rng)
+        if plan is None:
+            return self._step(stop)
+        start, end = self.t, self.t + plan.dt
+        end = stop if end > stop - _SLIVER * plan.dt else end
+        while self.t < end:
+            self._step(end)
+        if self.system.follow(self.u, plan):
+            self._shorten()
+        return self.t - start
+
+    def _step(self, end: float) -> float:
+        done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance)
+        self.u, self.t, self._dt = done.u, done.t, done.suggested
+        self.counted["steps"] += 1
+        self.counted["rejected steps"] += done.rejected
+        smallest = "smallest concentration"
+        self.counted[smallest] = min(self.counted[smallest], self.system.smallest(done.u))
+        if self.system.leap(self.u, self.t, done.dt, self.rng):
+            self._shorten()
+        return done.dt
+
+    def jump(self) -> None:
+        """Let mechanisms with an instant now act."""
+        if self.system.jump(self.u, self.t):
+            self._shorten()
+
+    def _shorten(self) -> None:
+        self._dt = after_event(self.system, self.u, self.t, self._dt, self.tolerance)
+
+
+class _Molecules:
+    """Every molecule is counted: nothing is continuous that reactions change or that diffuses."""
+
+    def __init__(self, engine: MasterEquation, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
+        self.engine, self.system, self.rng, self.longest = engine, engine.system, rng, tolerance.longest
+        self.u, self.t = engine.start(rng, u), 0.0
+        self.counted: dict[str, Any] = {"method": type(engine).__name__, "steps": 0,
+                                        "smallest concentration": self.system.smallest(self.u)}
+
+    def onward(self, stop: float) -> float:
+        """One slice; what is random besides happens at its end."""
+        start = self.t
+        self.u, self.t = self.engine.advance(self.u, self.t, stop, self.rng, self.longest)
+        self.u = self.engine.leap(self.u, self.t, self.t - start, self.rng)
+        self.counted["steps"] += 1
+        smallest = "smallest concentration"
+        self.counted[smallest] = min(self.counted[smallest], self.system.smallest(self.u))
+        return self.t - start
+
+    def jump(self) -> None:
+        """Let mechanisms with an instant now act."""
+        self.u = self.engine.jump(self.u, self.t, self.rng)
+
+
+def _run(march: _March, until: float, diary: _Diary, every: float, frames: Frames | None,
+         frame_times: list[float], progress: Progress | None) -> None:
+    """March from 0 to `until`, noting what happens on the way."""
+    system, noted = march.system, 0.0
     instants = set(system.instants().tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
-    dt, taken, rejected, noted, smallest = first_step(system, u, t, tolerance), 0, 0, 0.0, system.smallest(u)
-    diary.note(t, system.state(u))
+    diary.note(march.t, system.state(march.u))
     for stop in stops:
-        while t < stop:
-            done = advance(method, u, t, dt, stop, tolerance)
-            u, t, dt = done.u, done.t, done.suggested
-            taken, rejected = taken + 1, rejected + done.rejected
-            smallest = min(smallest, system.smallest(u))
-            if system.leap(u, t, done.dt, rng):
-                dt = after_event(system, u, t, dt, tolerance)
-            if t - noted >= every or t == stop:
-                diary.note(t, system.state(u))
-                noted = t
+        while march.t < stop:
+            dt = march.onward(stop)
+            if march.t - noted >= every or march.t == stop:
+                diary.note(march.t, system.state(march.u))
+                noted = march.t
             if progress:
-                progress(t, done.dt)
+                progress(march.t, dt)
         if stop in instants:
-            if system.jump(u, t):
-                dt = after_event(system, u, t, dt, tolerance)
-            diary.note(t, system.state(u))
+            march.jump()
+            diary.note(march.t, system.state(march.u))
         if frames and stop in frame_times:
-            frames.write(t, system.state(u))
-    return {"steps": taken, "rejected": rejected, "smallest": smallest}
+            frames.write(march.t, system.state(march.u))

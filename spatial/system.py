@@ -3,7 +3,7 @@
 This is the only place where a gain per measure of where a mechanism acts becomes a concentration.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, diags_array
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Gains, Jumps, Leaps, Mechanism, Model, Species
+from spatial.model import Gains, Jumps, Leaps, Mechanism, Model, Path, Paths, Species
 from spatial.operators.control_volumes import stiffness
 from spatial.operators.diffusion import Bands, bands, rows, spread, spread_along, zeros
 from spatial.operators.fipy_terms import lift_terms
@@ -214,6 +214,18 @@ class System:
                 self.add(u, mechanism, gains)
         return happened
 
+    def paths(self, u: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
+        """What the mechanisms with random states of their own will do within `horizon` [s]; None without any."""
+        acting = [m for m in self.model.mechanisms if isinstance(m, Paths)]
+        drawn = [(one, one.path(self._nearby(self.state(u), one), t, horizon, rng)) for one in acting]
+        return Plan(drawn, min(horizon, *(path.first for _, path in drawn))) if drawn else None
+
+    def follow(self, u: Floats, plan: "Plan") -> bool:
+        """Add to `u` what a plan holds up to its end; whether another mechanism feels it."""
+        for mechanism, path in plan.drawn:
+            self.add(u, mechanism, path.gains(plan.dt))
+        return any(path.first <= plan.dt for _, path in plan.drawn)
+
     def instants(self) -> Floats:
         """(k,) sorted times at which some mechanism jumps."""
         return np.unique(np.concatenate([np.zeros(0)] + [
@@ -260,6 +272,14 @@ class System:
 
     def _nearby(self, state: State, mechanism: Mechanism) -> Nearby:
         return Nearby(state, mechanism.where, _ignore)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What random mechanisms will do in the next `dt` [s], which ends when another mechanism feels one of them."""
+
+    drawn: Sequence[tuple[Mechanism, Path]]
+    dt: float
 
 
 @dataclass(frozen=True)

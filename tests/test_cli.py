@@ -187,8 +187,10 @@ def test_a_mesh_without_what_the_scenario_needs_is_told(gl: None, tmp_path: Path
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (("run", "hexapartite"), "there is no scenario 'hexapartite'; there is tripartite"),
-    (("mesh", "make", "ball", "x.msh"), "there is no scenario 'ball'; there is tripartite"),
+    (("run", "hexapartite"), "No such command 'hexapartite'; there is tripartite, puffs"),
+    (("run", "puffs", "--cluster"), "No such option: --cluster"),
+    (("run", "puffs", "--ip3", "-1"), "PuffSettings: ip3 is -1; it must be a finite number >= 0"),
+    (("mesh", "make", "ball", "x.msh"), "there is no mesh 'ball'; there is tripartite"),
     ((*RUN, "--duration", "-1"), "Settings: duration is -1; it must be a finite number >"),
     ((*RUN, "--duration", "0"), "Settings: duration is 0; it must be a finite number > 0"),
     ((*RUN, "--duration", "nan"), "Settings: duration is nan; it must be a finite number >"),
@@ -221,4 +223,4 @@ def test_python_m_spatial_is_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True,
                           text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "spatial: there is no scenario 'nothing'; there is tripartite\n"
+    assert done.stderr == "spatial: No such command 'nothing'; there is tripartite, puffs\n"

@@ -16,17 +16,19 @@ import spatial.synapses
 from spatial.checks import InputError
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool
+from spatial.mechanisms.ip3r_channels import Scheme, denizot
 from spatial.model import Species
 
 PLACE = pool("cytosol", [1.0])
 
 
 def mechanism_classes() -> Iterator[type]:
-    """All dataclasses with rates that live in the two packages of mechanisms."""
+    """All dataclasses with rates and a place of their own that live in the two packages of mechanisms."""
     for package in (spatial.mechanisms, spatial.synapses):
         for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             for _, kind in inspect.getmembers(importlib.import_module(found.name), inspect.isclass):
-                if kind.__module__ == found.name and is_dataclass(kind) and hasattr(kind, "rates"):
+                if kind.__module__ == found.name and is_dataclass(kind) and hasattr(kind, "rates") and (
+                        "where" in kind.__dataclass_fields__):
                     yield kind
 
 
@@ -37,7 +39,8 @@ NUMBERS = [(kind, field.name) for kind in CLASSES for field in fields(kind) if f
 def arguments(kind: type) -> dict[str, Any]:
     """Something of the right type for every field without a default."""
     made = {Place: lambda name: PLACE, Species: lambda name: Species(name, PLACE),
-            float: lambda name: 1.0, int: lambda name: 1}
+            float: lambda name: 1.0, int: lambda name: 1, Scheme: lambda name: denizot(),
+            tuple[Species, ...]: lambda name: tuple(Species(f"{name} {k}", PLACE) for k in range(8))}
     arrays = {"trains": (np.zeros(0),), "post": np.zeros(0)}
     return {field.name: arrays[field.name] if field.name in arrays else made[field.type](field.name)
             for field in fields(kind) if field.default is MISSING}

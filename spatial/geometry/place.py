@@ -151,6 +151,12 @@ class Mesh(Mapping[str, Place]):
         return self.with_places(
             Place(name, 0, np.full(len(centres), measure), centres, touches=touches))
 
+    def with_points_on(self, name: str, membrane: str, elements: Ints) -> "Mesh":
+        """This mesh with a place of points at elements of a membrane, which touch all that these touch."""
+        of, chosen = self[membrane], np.asarray(elements, np.int64)
+        return self.with_places(Place(name, 0, np.ones(len(chosen)), of.centres[chosen],
+                                      touches={other: index[chosen] for other, index in of.touches.items()}))
+
     def touching(self, name: str, other: str, index: Ints) -> "Mesh":
         """This mesh with each element of place `name` also touching element `index` of `other`."""
         place = self[name]

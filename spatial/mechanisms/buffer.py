@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
 
@@ -26,6 +26,11 @@ class Buffer:
         """Binding [uM/s]."""
         binding = self.kon * (c[self.calcium] * c[self.free] - self.K * c[self.bound])
         return {self.calcium: -binding, self.free: -binding, self.bound: binding}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """Binding and unbinding."""
+        return [Reaction({self.calcium: -1, self.free: -1, self.bound: 1}, self.kon * c[self.calcium] * c[self.free]),
+                Reaction({self.calcium: 1, self.free: 1, self.bound: -1}, self.kon * self.K * c[self.bound])]
 
 
 def bound_at(calcium: float, total: float, K: float) -> float:

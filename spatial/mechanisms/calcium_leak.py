@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -25,6 +25,11 @@ class ERLeak:
         flux = self.permeability * (c[self.store] - c[self.calcium])
         return {self.calcium: flux, self.store: -flux}
 
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One Ca2+ out of the store, or back into it."""
+        return [Reaction({self.store: -1, self.calcium: 1}, self.permeability * c[self.store]),
+                Reaction({self.calcium: -1, self.store: 1}, self.permeability * c[self.calcium])]
+
 
 @dataclass(frozen=True, eq=False)
 class PlasmaLeak:
@@ -41,3 +46,7 @@ class PlasmaLeak:
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s]."""
         return {self.calcium: self.influx, self.outside: -self.influx}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One Ca2+ from outside."""
+        return [Reaction({self.calcium: 1, self.outside: -1}, self.influx)]

@@ -5,7 +5,7 @@ from math import sqrt
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Reaction, Species
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,10 @@ class Conversion:
         """Amount converted per measure of where it happens, and per second."""
         converted = self.rate * c[self.source]
         return {self.source: -converted, self.product: converted}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One molecule converted."""
+        return [Reaction({self.source: -1, self.product: 1}, self.rate * c[self.source])]
 
 
 def open_permeability(D: float, radius: float, volume_fraction: float = 1.0, tortuosity: float = 1.0,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import molecule, s, uM, um2
 
 DENSITY = 10_800 * molecule / um2  # GLT-1 8500 + GLAST 2300; Lehre & Danbolt 1998, biophysics A9
@@ -34,3 +34,11 @@ class Transporter:
         transport, back = self.kt * c[self.bound], self.kr * c[self.inward]
         return {self.glutamate: -binding, self.free: back - binding, self.bound: binding - transport,
                 self.inward: transport - back, self.taken: transport}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """Binding, unbinding, translocation and return."""
+        glutamate, free, bound = c[self.glutamate], c[self.free], c[self.bound]
+        return [Reaction({self.glutamate: -1, self.free: -1, self.bound: 1}, self.kon * glutamate * free),
+                Reaction({self.bound: -1, self.glutamate: 1, self.free: 1}, self.koff * bound),
+                Reaction({self.bound: -1, self.inward: 1, self.taken: 1}, self.kt * bound),
+                Reaction({self.inward: -1, self.free: 1}, self.kr * c[self.inward])]

@@ -6,7 +6,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Reaction, Species
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,5 +35,12 @@ class Injection:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """The flux while it is open."""
+        return {self.species: self._now(t)}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One molecule let in."""
+        return [Reaction({self.species: 1}, self._now(t))]
+
+    def _now(self, t: float) -> float:
         is_open = self.start <= t and (self.stop is None or t < self.stop)
-        return {self.species: self.flux if is_open else 0.0}
+        return self.flux if is_open else 0.0

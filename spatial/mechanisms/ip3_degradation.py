@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
 
@@ -25,6 +25,16 @@ class IP3Degradation:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 lost [uM/s]."""
-        ip3, activation = c[self.ip3], c[self.calcium] ** 4
-        kinase = self.V_3K * activation / (activation + self.K_D**4) * ip3 / (ip3 + self.K_3K)
-        return {self.ip3: -kinase - self.k_5P * ip3}
+        ip3 = c[self.ip3]
+        return {self.ip3: -self.kinase(ip3, c[self.calcium]) - self.k_5P * ip3}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One IP3 lost to the kinase, and one to the phosphatase."""
+        ip3 = c[self.ip3]
+        return [Reaction({self.ip3: -1}, self.kinase(ip3, c[self.calcium])),
+                Reaction({self.ip3: -1}, self.k_5P * ip3)]
+
+    def kinase(self, ip3: Floats, calcium: Floats) -> Floats:
+        """What the 3-kinase takes [uM/s]."""
+        activation = calcium**4
+        return self.V_3K * activation / (activation + self.K_D**4) * ip3 / (ip3 + self.K_3K)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -24,6 +24,10 @@ class PLCBeta:
         """IP3 into the cytosol [uM um/s]."""
         return {self.ip3: self.V * c[self.active]}
 
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One IP3 made."""
+        return [Reaction({self.ip3: 1}, self.V * c[self.active])]
+
 
 @dataclass(frozen=True, eq=False)
 class PLCDelta:
@@ -41,5 +45,13 @@ class PLCDelta:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 made [uM/s]."""
-        activation = c[self.calcium] ** 2 / (c[self.calcium] ** 2 + self.K**2)
-        return {self.ip3: self.V / (1 + c[self.ip3] / self.kappa) * activation}
+        return {self.ip3: self.made(c[self.ip3], c[self.calcium])}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One IP3 made."""
+        return [Reaction({self.ip3: 1}, self.made(c[self.ip3], c[self.calcium]))]
+
+    def made(self, ip3: Floats, calcium: Floats) -> Floats:
+        """IP3 made [uM/s]."""
+        activation = calcium**2 / (calcium**2 + self.K**2)
+        return self.V / (1 + ip3 / self.kappa) * activation

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -25,6 +25,10 @@ class PMCA:
         """Ca2+ out of the cytosol [uM um/s]."""
         flux = self.flux(c[self.calcium])
         return {self.calcium: -flux, self.outside: flux}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One Ca2+ extruded."""
+        return [Reaction({self.calcium: -1, self.outside: 1}, self.flux(c[self.calcium]))]
 
     def flux(self, calcium: Floats | float) -> Floats | float:
         """Extrusion [uM um/s] at a Ca2+ concentration [uM]."""

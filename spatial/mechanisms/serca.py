@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -24,6 +24,14 @@ class SERCA:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the cytosol into the store [uM um/s]."""
-        bound = c[self.calcium] ** self.n
-        flux = self.V * bound / (bound + self.K ** self.n)
+        flux = self.flux(c[self.calcium])
         return {self.calcium: -flux, self.store: flux}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One Ca2+ pumped."""
+        return [Reaction({self.calcium: -1, self.store: 1}, self.flux(c[self.calcium]))]
+
+    def flux(self, calcium: Floats) -> Floats:
+        """Uptake [uM um/s] at a Ca2+ concentration [uM]."""
+        bound = calcium ** self.n
+        return self.V * bound / (bound + self.K ** self.n)

@@ -9,7 +9,7 @@ from pathlib import Path
 from spatial.checks import InputError
 
 SUMMARY = "summary.json"
-_RESULTS = {".vtkhdf", ".h5", ".json", ".png"}  # suffixes of what a run leaves
+_RESULTS = {".csv", ".gif", ".h5", ".json", ".npy", ".png", ".tif", ".vtkhdf"}  # suffixes of what a run leaves
 
 
 @contextmanager

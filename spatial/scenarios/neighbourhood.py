@@ -64,7 +64,7 @@ def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbou
     _check_region(tetrahedra, "cytosol")
     mesh = discretise(tetrahedra)
     if "er" not in mesh.places:
-        mesh = _with_lumen(mesh, tetrahedra)
+        mesh = with_lumen(mesh, tetrahedra)
     mesh = _with_edges(in_homogenised_tissue(mesh, PLASMA_MEMBRANE, margin=MARGIN))
     membrane = mesh[PLASMA_MEMBRANE].centres
     lower, upper = membrane.min(axis=0) - _REACH, membrane.max(axis=0) + _REACH
@@ -97,7 +97,7 @@ def _check_region(tetrahedra: Tetrahedra, name: str) -> None:
                          f"it has {sorted(tetrahedra.place_names)}")
 
 
-def _with_lumen(mesh: Mesh, tetrahedra: Tetrahedra) -> Mesh:
+def with_lumen(mesh: Mesh, tetrahedra: Tetrahedra) -> Mesh:
     """The mesh with the voids inside its ER membrane as one pool, "er"."""
     if ER_MEMBRANE not in mesh.places:
         raise InputError("this mesh has no ER, which the scenario needs: neither a region 'er' nor a void "

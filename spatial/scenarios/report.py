@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.geometry.place import Floats, Place
+from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
-from spatial.model import Concentrations, Species
+from spatial.observe.frames import Highest
 from spatial.observe.recording import Recording
 from spatial.output.figures import Panel, heterosynaptic_map, time_courses
 from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain
 from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.settings import SYNAPSES, Settings
-from spatial.simulate import Frames
 from spatial.units import nm
 
 _NEURONS = {"bouton": BOUTON, "spine": SPINE}
@@ -30,40 +29,6 @@ _PANELS = (
     Panel("adenosine", ("adenosine at synapses",), ("at each synapse",)),
     Panel("weight change", ("weight change",), ("of each synapse",)),
 )
-
-
-class Highest:
-    """Frames that keep one field: that of the frame where its mean, or else its contrast, is highest."""
-
-    def __init__(self, species: Species, of_mean: bool = False) -> None:
-        place = species.place
-        self.species, self.time, self.values = species, 0.0, np.zeros(len(place))
-        self._weight, self._of_mean = place.measure / place.total, of_mean
-        self._highest = -np.inf
-
-    def write(self, t: float, c: Concentrations) -> None:
-        """Keep the field at time `t` [s] if it is the highest so far."""
-        values = c[self.species]
-        mean = float(self._weight @ values)
-        height = mean if self._of_mean else float(values.max()) - mean
-        if height > self._highest:
-            self._highest, self.time, self.values = height, t, np.array(values)
-
-    def label(self, name: str = "") -> str:
-        """What the field is and when, to write beside a colour bar."""
-        return f"{name or self.species.name} at {self.time:.2f} s [{self.species.unit}]"
-
-
-@dataclass(frozen=True)
-class Together:
-    """Several frames as one."""
-
-    frames: tuple[Frames, ...]
-
-    def write(self, t: float, c: Concentrations) -> None:
-        """Keep the concentrations at time `t` [s] in each of them."""
-        for each in self.frames:
-            each.write(t, c)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +59,21 @@ def summary(experiment: Experiment, recording: Recording, settings: Settings) ->
         "scenario": experiment.name,
         "seed": run.pop("seed"),
         "settings": asdict(settings),
-        "mesh": {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
-                 for name, place in experiment.mesh.places.items()},
+        "mesh": mesh_summary(experiment.mesh),
         "run": run,
-        "largest relative drift": _drifts(experiment, recording),
+        "largest relative drift": drifts(experiment, recording),
         "peak calcium": {"value": calcium.max(), "unit": "uM",
                          "time [s]": recording.times[calcium.argmax()]},
         "vesicles fused": {kind: recording[f"total fused {kind} vesicles"][-1]
                            for kind in ("ATP", "D-serine")},
         "synapses": _synapses(experiment, recording),
     }
+
+
+def mesh_summary(mesh: Mesh) -> dict[str, Any]:
+    """The places of a mesh: how many elements, and how large."""
+    return {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
+            for name, place in mesh.places.items()}
 
 
 def _synapses(experiment: Experiment, recording: Recording) -> list[dict[str, Any]]:
@@ -114,7 +84,7 @@ def _synapses(experiment: Experiment, recording: Recording) -> list[dict[str, An
             for k in range(len(centres))]
 
 
-def _drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
+def drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
     """How far each conserved quantity was from its start, over its turnover."""
     found = {}
     for one in experiment.conserved:
@@ -131,7 +101,7 @@ def pictures(folder: Path, experiment: Experiment, recording: Recording,
     neurons = [Shape.of(mesh[name], colour, 0.25, name)
                for name, colour in _NEURONS.items() if name in mesh.places]
     microdomain(folder / "calcium.png", calcium.species.place, calcium.values, calcium.label("Ca2+"),
-                [Shape.of(mesh[ER_MEMBRANE], ER, 1.0, "ER"), _glass_over(plasma), *neurons],
+                [Shape.of(mesh[ER_MEMBRANE], ER, 1.0, "ER"), glass_over(plasma), *neurons],
                 synapses[:1], opened=True)
     field_around(folder / "gliotransmitter.png", transmitter.species.place, transmitter.values,
                  transmitter.label(), synapses, found.active,
@@ -141,7 +111,7 @@ def pictures(folder: Path, experiment: Experiment, recording: Recording,
                        found.active, synapses)
 
 
-def _glass_over(plasma: Place) -> Shape:
+def glass_over(plasma: Place) -> Shape:
     """The plasma membrane as glass, a little outside itself, to show what is cut away of a process."""
     corners = plasma.centres[plasma.cells]
     outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -89,9 +89,8 @@ def _furnished(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.
     plasma = mesh["plasma membrane"]
     chosen = rng.choice(len(plasma), min(settings.sites, len(plasma)), replace=False,
                         p=plasma.measure / plasma.total)
-    sites = Place(SITES, 0, np.ones(len(chosen)), plasma.centres[chosen],
-                  touches={name: plasma.touches[name][chosen] for name in ("cytosol", "ecs")})
-    mesh = mesh.with_points(SYNAPSES, synapses, touching=["ecs"]).with_places(sites, pool(LEDGER, [1.0]))
+    mesh = mesh.with_points(SYNAPSES, synapses, touching=["ecs"]).with_places(pool(LEDGER, [1.0]))
+    mesh = mesh.with_points_on(SITES, plasma.name, chosen)
     for name in ("plasma membrane", "ecs", "neuropil", "far boundary"):
         mesh = mesh.touching(name, LEDGER, np.zeros(len(mesh[name]), np.int64))
     return mesh

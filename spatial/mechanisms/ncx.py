@@ -1,0 +1,77 @@
+"""NCX: the exchanger of three Na+ for one Ca2+, in either direction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import FARADAY, ion_flux, mM, mV, pA, um2
+
+_GAS = 8.314462618  # J/(mol K); CODATA 2018
+
+
+@dataclass(frozen=True, eq=False)
+class NCX:
+    """Luo & Rudy 1994 on the plasma membrane, parameters of Oschmann 2017 (biophysics A5).
+
+    What may be a species or a number is held at the number; a species given gains what the exchanger carries.
+    One turn brings one Ca2+ in and three Na+ out, one charge outwards; V is read, not changed.
+    """
+
+    where: Place
+    calcium: Species  # cytosol
+    outside: Species  # Ca2+ that came from outside: a ledger, or Ca2+ of the ECS
+    sodium: float | Species = 15 * mM  # cytosol; Oschmann 2017
+    sodium_outside: float | Species = 150 * mM  # Oschmann 2017
+    calcium_outside: float | Species = 1.8 * mM  # Oschmann 2017; if a species, the same as `outside`
+    V: float | Species = -85 * mV  # Oschmann 2017
+    I_max: float = 1e-4 * pA / um2  # 1e-4 A/m^2; Oschmann 2017
+    K_sodium: float = 87.5 * mM  # K_mN; Oschmann 2017
+    K_calcium: float = 1.38 * mM  # K_mC; Oschmann 2017
+    eta: float = 0.35  # where in the membrane the barrier is; Oschmann 2017
+    k_sat: float = 0.1  # saturation at very negative V; Oschmann 2017
+    temperature: float = 298.0  # K; Oschmann 2017
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("V",))
+        checks.positive("NCX: temperature", self.temperature)
+        if isinstance(self.calcium_outside, Species) and self.calcium_outside is not self.outside:
+            raise checks.InputError(f"NCX: calcium_outside is {self.calcium_outside!r} but outside is {self.outside!r};"
+                                    f" Ca2+ that is read outside must be the Ca2+ that is taken from there")
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Ca2+ into the cytosol and Na+ out of it [uM um/s]."""
+        flux = ion_flux(1.0, valence=1) * self.current(
+            c[self.calcium], _level(c, self.sodium), _level(c, self.sodium_outside), _level(c, self.calcium_outside),
+            _level(c, self.V))
+        gains: dict[Species, Any] = {self.calcium: flux, self.outside: -flux}
+        if isinstance(self.sodium, Species):
+            gains[self.sodium] = -3 * flux
+        if isinstance(self.sodium_outside, Species):
+            gains[self.sodium_outside] = 3 * flux
+        return gains
+
+    def current(self, calcium: Any, sodium: Any, sodium_outside: Any, calcium_outside: Any, V: Any) -> Any:
+        """Outward current [pA/um^2]; above zero Ca2+ enters. Concentrations in uM, V in mV."""
+        v = V / self.thermal
+        entry = sodium**3 * calcium_outside * np.exp(self.eta * v)
+        loss = sodium_outside**3 * calcium * np.exp((self.eta - 1) * v)
+        bound = (self.K_sodium**3 + sodium_outside**3) * (self.K_calcium + calcium_outside)
+        return self.I_max * (entry - loss) / (bound * (1 + self.k_sat * np.exp((self.eta - 1) * v)))
+
+    def reversal(self, calcium: Any, sodium: Any, sodium_outside: Any, calcium_outside: Any) -> Any:
+        """E_NCX = 3 E_Na - 2 E_Ca [mV], at which nothing flows."""
+        return self.thermal * (3 * np.log(sodium_outside / sodium) - np.log(calcium_outside / calcium))
+
+    @property
+    def thermal(self) -> float:
+        """RT/F [mV]."""
+        return 1e3 * _GAS * self.temperature / FARADAY
+
+
+def _level(c: Concentrations, value: float | Species) -> Any:
+    """What a species is at, or the number it is held at."""
+    return c[value] if isinstance(value, Species) else value

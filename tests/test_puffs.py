@@ -1,0 +1,140 @@
+"""The puffs scenario: what it keeps, that it starts from rest, what it leaves, and what the ER's geometry does."""
+
+import csv
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import refused, succeed
+
+from spatial.geometry.load import load
+from spatial.geometry.shapes import ball
+from spatial.geometry.surfaces import ER_MEMBRANE
+from spatial.integrate.step_control import Tolerance
+from spatial.mechanisms.ip3r_channels import IP3RChannels
+from spatial.observe.probes import mean, peak, total
+from spatial.output.movies import read_tiff
+from spatial.scenarios.puffs import CHANNELS, Puffs, PuffSettings, furnished, puffs
+from spatial.scenarios.puffs_report import microscope_over, observe
+from spatial.simulate import FewMolecules, simulate
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+COARSE = REPOSITORY / "meshes" / "tripartite_coarse.msh"
+BUSY = PuffSettings(duration=0.03, ip3=20.0, density=600.0)  # channels open within milliseconds
+FILES = {"calcium.png", "dff.npy", "dff.tif", "events.csv", "fields.vtkhdf", "movie.gif", "movie.tif", "puffs.png",
+         "recording.h5", "summary.json"}
+
+pytestmark = pytest.mark.filterwarnings("ignore::spatial.simulate.FewMolecules")
+
+
+@pytest.fixture(scope="module")
+def process() -> object:
+    return load(COARSE)
+
+
+def made(process, settings: PuffSettings = BUSY, seed: int = 1) -> Puffs:
+    return puffs(process, settings, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("even", [False, True], ids=["its own ER", "even ER"])
+def test_channels_open_and_everything_is_kept(process, even):
+    one = made(process, replace(BUSY, even_er=even))
+    run = simulate(one.experiment.model, 0.03, one.experiment.watch, seed=2, start=one.start)
+    assert run["total open IP3R"].max() >= 1
+    assert run["peak calcium"].max() > 5 * run["peak calcium"][0]
+    for each in one.experiment.conserved:
+        value, turnover = run[each.probe.name], run[each.turnover.name]
+        assert np.abs(value - value[0]).max() <= 1e-12 * turnover.max()
+    assert run.provenance["smallest concentration"] >= 0
+
+
+@pytest.mark.parametrize("even", [False, True], ids=["its own ER", "even ER"])
+def test_with_its_channels_closed_a_process_rests(process, even):
+    one = made(process, replace(BUSY, even_er=even))
+    closed = one.experiment.model.without(IP3RChannels)
+    run = simulate(closed, 1.0, [mean(one.calcium), peak(one.calcium), mean(one.bound)], start=one.start)
+    for name in run.series:
+        assert np.abs(run[name] / run[name][0] - 1).max() < 1e-6
+    assert run["mean calcium"][0] == pytest.approx(BUSY.calcium, rel=1e-6)
+
+
+def test_an_even_er_has_the_same_membrane_lumen_and_receptors(process):
+    own, even = (furnished(process, replace(BUSY, even_er=one), np.random.default_rng(0)) for one in (False, True))
+    assert even[ER_MEMBRANE].total == pytest.approx(own[ER_MEMBRANE].total, rel=1e-12)
+    assert even["er"].total == pytest.approx(own["er"].total, rel=1e-12)
+    assert len(even[CHANNELS]) == len(own[CHANNELS])
+    density = np.bincount(even[ER_MEMBRANE].touches["cytosol"], even[ER_MEMBRANE].measure) / even["cytosol"].measure
+    assert np.ptp(density) < 1e-12 * density.max()
+    double = furnished(process, replace(BUSY, even_er=True, even_area=2.0), np.random.default_rng(0))
+    assert double[ER_MEMBRANE].total == pytest.approx(2 * own[ER_MEMBRANE].total, rel=1e-12)
+
+
+def test_the_hybrid_run_warns_of_few_ions(process):
+    one = made(process)
+    with pytest.warns(FewMolecules, match=r"molecules of 'calcium' are expected within 100 nm of a channel of "
+                                          r'IP3RChannels: .*method="stochastic" has it'):
+        simulate(one.experiment.model, 1e-4, start=one.start)
+    plenty = made(process, replace(BUSY, calcium=50.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FewMolecules)
+        simulate(plenty.experiment.model, 1e-4, start=plenty.start)
+
+
+def test_molecule_by_molecule_every_ion_is_whole_and_kept(process):
+    one = made(process)
+    run = simulate(one.experiment.model, 2e-4, [each.probe for each in one.experiment.conserved] + [total(one.calcium)],
+                   seed=3, start=one.start, method="stochastic", tolerance=Tolerance(longest=1e-4))
+    ions = run["total calcium"] * 602.214076
+    assert np.abs(ions - np.rint(ions)).max() < 1e-6
+    for each in one.experiment.conserved:
+        assert np.ptp(run[each.probe.name]) <= 1e-12 * np.abs(run[each.probe.name]).max()
+
+
+def test_the_microscope_sees_the_whole_process(process):
+    one = made(process)
+    microscope = microscope_over(one.calcium.place)
+    seen = microscope.view(one.calcium.place)
+    light = (seen.rates(np.ones(len(one.calcium.place))) - microscope.background).sum() / microscope.brightness
+    everywhere = replace(microscope, pixels=(400, 400)).view(one.calcium.place)
+    all_light = (everywhere.rates(np.ones(len(one.calcium.place))) - microscope.background).sum()
+    assert light == pytest.approx(all_light / microscope.brightness, rel=0.03)
+
+
+def test_events_are_found_where_channels_opened(process):
+    one = made(process)
+    seen = observe(one, BUSY, seed=2)
+    assert seen.events
+    first = seen.events[0]
+    apart = np.linalg.norm(one.open.place.centres - first.position, axis=1).min()
+    assert apart < 0.05
+    assert seen.movie.frames.shape[0] == 3
+
+
+def test_a_run_leaves_all_its_files(gl, tmp_path, capsys):
+    command = ("run", "puffs", "--mesh", COARSE, "--duration", 0.03, "--ip3", 20, "--seed", 2, "--out")
+    for name in "ab":
+        succeed(*command, tmp_path / name)
+    said = capsys.readouterr()
+    assert "rise of Ca²⁺" in said.out
+    assert {one.name for one in (tmp_path / "a").iterdir()} == FILES
+    for name in FILES - {"calcium.png"}:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    with (tmp_path / "a" / "events.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == summary["events"]["number"]
+    frames, pixel, interval = read_tiff(tmp_path / "a" / "movie.tif")
+    assert (len(frames), pixel, interval) == (3, pytest.approx(0.1), pytest.approx(0.01))
+    assert max(summary["largest relative drift"].values()) < 1e-12
+
+
+def test_a_mesh_without_er_is_refused(gl, tmp_path, capsys):
+    from test_cli import write
+
+    bare = ball(0.5, 0.25)
+    path = write(tmp_path / "ball.msh", bare.points, bare.cells)
+    assert "this mesh has no ER, which the scenario needs" in refused(
+        capsys, "run", "puffs", "--mesh", path, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
