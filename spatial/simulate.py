@@ -176,17 +176,16 @@ class _Hybrid:
                         "steps": 0, "rejected steps": 0, "smallest concentration": self.system.smallest(u)}
 
     def onward(self, stop: float) -> float:
-        """One step; where channels are random up to the first that opens or closes."""
+        """One step, where channels are random not beyond the first that opens or closes."""
         plan = self.system.paths(self.u, self.t, min(self._dt, stop - self.t), self.rng)
         if plan is None:
             return self._step(stop)
-        start, end = self.t, self.t + plan.dt
+        end = self.t + plan.dt
         end = stop if end > stop - _SLIVER * plan.dt else end
-        while self.t < end:
-            self._step(end)
-        if self.system.follow(self.u, plan):
+        dt = self._step(end)
+        if self.system.follow(self.u, plan, plan.dt if self.t == end else dt):
             self._shorten()
-        return self.t - start
+        return dt
 
     def _step(self, end: float) -> float:
         done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance)

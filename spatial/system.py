@@ -220,11 +220,11 @@ class System:
         drawn = [(one, one.path(self._nearby(self.state(u), one), t, horizon, rng)) for one in acting]
         return Plan(drawn, min(horizon, *(path.first for _, path in drawn))) if drawn else None
 
-    def follow(self, u: Floats, plan: "Plan") -> bool:
-        """Add to `u` what a plan holds up to its end; whether another mechanism feels it."""
+    def follow(self, u: Floats, plan: "Plan", dt: float) -> bool:
+        """Add to `u` what a plan holds for its first `dt` [s]; whether another mechanism feels it."""
         for mechanism, path in plan.drawn:
-            self.add(u, mechanism, path.gains(plan.dt))
-        return any(path.first <= plan.dt for _, path in plan.drawn)
+            self.add(u, mechanism, path.gains(dt))
+        return any(path.first <= dt for _, path in plan.drawn)
 
     def instants(self) -> Floats:
         """(k,) sorted times at which some mechanism jumps."""

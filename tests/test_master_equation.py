@@ -219,10 +219,12 @@ def cell() -> tuple[System, dict[str, Species]]:
     return assemble(model), of
 
 
-def test_every_molecule_is_kept_and_no_number_is_negative():
+@pytest.mark.parametrize(("hazard", "dwell", "until"), [(0.1, 0.5, 0.01), (20.0, 100.0, 0.3)],
+                         ids=["short slices", "long slices"])
+def test_every_molecule_is_kept_and_no_number_is_negative(hazard, dwell, until):
     system, of = cell()
-    engine = master_equation(system)
-    _, states, numbers = path(engine, 0.01, np.random.default_rng(1))
+    engine = master_equation(system, hazard, dwell)
+    _, states, numbers = path(engine, until, np.random.default_rng(1))
     calcium = [total(engine, N, of["calcium"], of["bound"], of["store"], of["outside"]) for N in numbers]
     buffer = [total(engine, N, of["free"], of["bound"]) for N in numbers]
     assert len(set(calcium)) == len(set(buffer)) == 1
@@ -352,6 +354,22 @@ def test_crowds_bind_right_in_short_slices_and_wrong_in_long_ones(record_propert
     record_property("bias", off)
     assert abs(off[0.1]) < 0.005
     assert abs(off[1.0]) > 3 * abs(off[0.3]) > 0.01
+
+
+@pytest.mark.parametrize(("A0", "B0"), [(3000, 3000), (5000, 2000)])
+def test_crowds_that_only_bind_follow_mass_action_in_slices_of_any_length(A0, B0):
+    n, k, t = 50, 2e-3, 0.4  # k [1/s] for each pair: dx/dt = k (A0 - x)(B0 - x)
+    place, one = vials(n)
+    A, B, C = Species("A", place, A0 * one), Species("B", place, B0 * one), Species("C", place, 0.0, scale=one)
+    engine = engine_of([A, B, C], Buffer(place, A, B, C, kon=k / one, K=0.0), hazard=2.0)
+    N = play(engine, t, np.random.default_rng(20))
+    if A0 == B0:
+        exact = k * t * A0**2 / (1 + k * t * A0)
+    else:
+        fading = np.exp(-k * t * (A0 - B0))
+        exact = A0 * B0 * (1 - fading) / (A0 - B0 * fading)
+    found = N[engine.system.layout.index(C)]
+    assert found.mean() == pytest.approx(exact, abs=4 * np.sqrt(B0 - exact + 1) / np.sqrt(n))
 
 
 def chains(n: int, length: int, spacing: float) -> Place:

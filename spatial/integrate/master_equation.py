@@ -147,8 +147,9 @@ class MasterEquation:
         rates: list[Floats] | None = None
         for channel in channels:
             rates = rates or self._rates(player, u, t)
-            if play(rates[channel.number], channel.index, channel.change, channel.limits, channel.meets, self.one,
-                    dt, N, u, rng):
+            rate = rates[channel.number]
+            if rate.any() and play(rate, channel.index, channel.change, channel.limits, channel.meets, self.one,
+                                   dt, N, u, rng):
                 rates = None
 
     def _rates(self, player: _Player, u: Floats, t: float) -> list[Floats]:

@@ -14,7 +14,7 @@ from spatial.system import State, System, assemble
 
 _STEPS = 2000  # at most
 _STILL = 1e-7  # 1/s, of a species' size: slower than this it rests
-_TOLERANCE = Tolerance(1e-3)
+_TOLERANCE = Tolerance(1e-3, longest=1000.0)  # longer ones would be solved below rounding
 
 
 def rest(model: Model) -> State:
