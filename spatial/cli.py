@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,7 +47,9 @@ Resolution = Annotated[float | None, typer.Option(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what is wrong with the input is told in one sentence, with exit code 2."""
     try:
-        status = _app()(args=arguments, prog_name="spatial", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            status = _app()(args=arguments, prog_name="spatial", standalone_mode=False)
     except (InputError, OSError) as error:
         _leave(str(error))
     except Exception as error:
@@ -54,6 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _leave(_usage(error))
     raise SystemExit(status or 0)
+
+
+def _note(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning, in one line."""
+    print("spatial: note:", " ".join(str(message).split()), file=sys.stderr)
 
 
 def _leave(sentence: str) -> NoReturn:

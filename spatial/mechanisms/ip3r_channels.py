@@ -107,10 +107,13 @@ class IP3RChannels:
     scheme: Scheme
     permeability: float = 6000 / s / MOLECULES / (400 * uM)  # um^3/s; ions at a full store, Denizot 2019
     """Of one open channel: an effective flux among buffers (trap C8); a bare channel's 0.1 pA (M) is 50 times that."""
+    own: float | Floats = 0.0
+    """s/um^3, Ca2+ that an open channel adds at its own sites beyond its element's, per flux: its `own_rise` / D."""
+    others: float | Floats = 0.0  # s/um^3, the same for what other channels of its element add
     exact: bool = True
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, may_be_negative=("own", "others"))
         if len(self.states) != len(self.scheme.states):
             raise checks.InputError(f"IP3RChannels: {len(self.states)} species are given for the "
                                     f"{len(self.scheme.states)} states of its scheme; give one for each")
@@ -128,14 +131,14 @@ class IP3RChannels:
         """What the channels do, up to the first that opens or closes (the whole horizon if not `exact`)."""
         start, end = self.ends
         return ChannelPath(self, *_walk(
-            self._counts(c), self.scheme.rates(c[self.calcium], c[self.ip3]), start, end,
+            self._counts(c), self.scheme.rates(self._felt(c), c[self.ip3]), start, end,
             self.scheme.open, self.scheme.together, horizon, self.exact, rng))
 
     def reactions(self, c: Concentrations, t: float) -> Sequence[Reaction]:
         """Every transition, and one Ca2+ at a time through open channels."""
         found = [Reaction({self.calcium: 1, self.store: -1}, np.maximum(self._flux(c), 0.0)),
                  Reaction({self.calcium: -1, self.store: 1}, np.maximum(-self._flux(c), 0.0))]
-        counts, rates = self._counts(c), self.scheme.rates(c[self.calcium], c[self.ip3])
+        counts, rates = self._counts(c), self.scheme.rates(self._felt(c), c[self.ip3])
         for k, each in enumerate(self.scheme.transitions):
             change, often = {self.states[each.start]: -1, self.states[each.end]: 1}, counts[:, each.start] * rates[:, k]
             step = (each.end == self.scheme.open) - (each.start == self.scheme.open)
@@ -155,6 +158,12 @@ class IP3RChannels:
 
     def _flux(self, c: Concentrations) -> Floats:
         return self.permeability * c[self.open] * (c[self.store] - c[self.calcium])
+
+    def _felt(self, c: Concentrations) -> Floats:
+        """(n,) Ca2+ at the sites of each channel [uM], closer to pores than the mesh resolves."""
+        flux, element = self._flux(c), self.where.touches[self.calcium.place.name]
+        around = np.bincount(element, flux)[element] - flux
+        return np.maximum(c[self.calcium] + self.own * flux + self.others * around, 0.0)
 
     def _counts(self, c: Any) -> Ints:
         return np.rint(np.stack([c[one] for one in self.states], axis=1)).astype(np.int64)

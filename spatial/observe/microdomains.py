@@ -169,7 +169,8 @@ class Locality:
     threshold, at its largest: a slow source has spread by then, and its region is larger than its source."""
     rise_time: float  # s, 10-90 % where the peak is
     contrast: float
-    """Mean rise of the region over the mean rise of all the rest at the peak's instant; infinite if that has none."""
+    """Mean rise of the region over the mean rise of all the rest at the peak's instant: infinite if that has none,
+    1 if there is no rest, for the event fills the place."""
     least_contrast: float  # from which the region counts as decoupled
 
     @property
@@ -203,7 +204,7 @@ def locality(event: Event, place: Place, times: Floats, values: Floats, D: float
     inside[event.elements] = True
     outside = ~inside & np.isfinite(risen)
     if not outside.any():
-        raise InputError(f"event {event.label} fills {place.name!r} at its peak: there is no rest to compare it with")
+        return Locality(event.radius ** 2 / D, event.rise_time, 1.0, least_contrast)
     region, others = (float(np.average(risen[one], weights=place.measure[one])) for one in (inside, outside))
     contrast = region / others if others > _RISEN * region else float("inf")
     return Locality(event.radius ** 2 / D, event.rise_time, contrast, least_contrast)

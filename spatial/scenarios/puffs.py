@@ -25,6 +25,7 @@ from spatial.mechanisms.serca import SERCA
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, mean, peak, total
 from spatial.operators.control_volumes import discretise
+from spatial.operators.point_source import own_rise
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.neighbourhood import with_lumen
 from spatial.scenarios.settings import LEDGER
@@ -46,6 +47,8 @@ class PuffSettings:
     density: float = 270 / um**2  # receptors on the ER: 230 (Denizot 2025) on 0.85 um2 (d1s15a32b1); choice (trap C12)
     cluster: int = 9  # receptors; 2 to 15, M
     apart: float = 30 * nm  # between clusters; Denizot 2025
+    sites: float = 10 * nm  # from a receptor's pore to its own Ca2+ sites: half its width; choice
+    between: float = 20 * nm  # from pore to pore within a cluster: side by side; choice
     extrusion: float = 15 / s  # half of the 30 /s of Denizot 2019 leaves through the plasma membrane; choice
     pumping: float = 15 / s  # the other half goes back into the ER, where Ca2+ rests; choice
     luminal_buffer: float = 15 * mM  # calreticulin and others; M
@@ -113,7 +116,10 @@ def puffs(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generat
     scheme, where = denizot(), mesh[CHANNELS]
     counts = at_rest(scheme, np.ones(len(where), np.int64), calcium, settings.ip3, rng)
     states, opened = channel_species(where, scheme, counts)
-    channels = IP3RChannels(where, ca, store, ip3, states, opened, scheme)
+    at = where.touches["cytosol"]
+    channels = IP3RChannels(where, ca, store, ip3, states, opened, scheme,
+                            own=own_rise(cytosol, at, settings.sites) / ca.D,
+                            others=own_rise(cytosol, at, settings.between) / ca.D)
     species = (ca, free, bound, ip3, store, *lumen, outside, *states, opened)
     model = Model(species, [channels, *_clearance(mesh, settings, ca, store, outside),
                             Buffer(cytosol, ca, free, bound, settings.indicator.kon, settings.indicator.K),
