@@ -290,6 +290,12 @@ def test_a_rest_that_has_not_risen_is_infinitely_decoupled():
     assert locality(event, place, times, values, 2.0, rest=1.0).contrast == np.inf
 
 
+def test_an_event_that_fills_the_place_is_not_decoupled():
+    found = locality(detect(ONE, ARISES[0], ARISES[1], 0.5)[0], ONE, *ARISES, 1.0)
+    assert found.contrast == 1.0
+    assert not found.decoupled
+
+
 # What is refused
 
 
@@ -299,7 +305,6 @@ def test_a_rest_that_has_not_risen_is_infinitely_decoupled():
     (lambda: detect(BOX, -TIMES, np.zeros((40, len(BOX))), 0.5), "must be two or more, and grow"),
     (lambda: rate([], 0.0), "duration of watching is 0"),
     (lambda: effective_diffusion(-1.0), "D of Ca2\\+ and its buffers is -1"),
-    (lambda: locality(detect(ONE, ARISES[0], ARISES[1], 0.5)[0], ONE, *ARISES, 1.0), "fills 'one' at its peak"),
     (lambda: locality(known(6.0, 0.0)[3], *known(6.0, 0.0)[:3], 0.0), "effective D is 0"),
 ])
 def test_what_cannot_be_is_refused_in_a_sentence(call, message):
