@@ -32,7 +32,7 @@ AREAS = (1.0,) if QUICK else (0.5, 1.0, 2.0)
 
 def run(process: Tetrahedra, settings: PuffSettings, seed: int) -> Observed:
     """One run under the microscope."""
-    return observe(puffs(process, settings, np.random.default_rng(seed)), settings, seed)
+    return observe(puffs(process, settings, np.random.default_rng([seed, 1])), settings, seed)
 
 
 def draw(path: Path, own: list[Observed], even: dict[float, list[Observed]]) -> None:

@@ -134,7 +134,7 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
     settings = PuffSettings(even_er=even_er, **{name: value for name, value in given.items() if value is not None})
     check_rendering()
     with results_folder(out, force) as folder:
-        experiment = puffs(_tetrahedra(mesh, unit, resolution), settings, np.random.default_rng(seed))
+        experiment = puffs(_tetrahedra(mesh, unit, resolution), settings, np.random.default_rng([seed, 1]))
         with _progress(settings.duration, quiet) as tell:
             observed = results(folder, experiment, settings, seed, tell)
     if not quiet:

@@ -110,7 +110,7 @@ class Reactions(Protocol):
 
 
 class Path(Protocol):
-    """What a random mechanism will do if concentrations stay as they are."""
+    """What a random mechanism does at given concentrations."""
 
     @property
     def first(self) -> float:
@@ -127,7 +127,7 @@ class Paths(Protocol):
     """A mechanism with random states of its own, such as channels: steps land on what others feel."""
 
     def path(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> Path:
-        """What it does from `t` on, for at most `horizon` [s], at the concentrations of `t`."""
+        """What it does from `t` on, for at most `horizon` [s], at the concentrations `c` of that time on average."""
         ...
 
 

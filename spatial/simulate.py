@@ -24,8 +24,6 @@ from spatial.observe.recording import Recording, Series
 from spatial.system import Nearby, State, System, assemble
 from spatial.units import MOLECULES, nm
 
-_SLIVER = 1e-9  # part of a step: nearer to a stop it lands on it
-
 Progress = Callable[[float, float], None]
 """Called after every step with the simulated time and the step's length [s]."""
 
@@ -176,16 +174,23 @@ class _Hybrid:
                         "steps": 0, "rejected steps": 0, "smallest concentration": self.system.smallest(u)}
 
     def onward(self, stop: float) -> float:
-        """One step, where channels are random not beyond the first that opens or closes."""
-        plan = self.system.paths(self.u, self.t, min(self._dt, stop - self.t), self.rng)
+        """One step; if a channel opened or closed in it, taken again up to then.
+
+        The step's length must not depend on what the channels are to do, or their chances would: so the field
+        goes first, and channels follow its mean over the step.
+        """
+        u, t = self.u, self.t
+        dt = self._step(stop)
+        plan = self.system.paths((u + self.u) / 2, t, dt, self.rng)
         if plan is None:
-            return self._step(stop)
-        end = self.t + plan.dt
-        end = stop if end > stop - _SLIVER * plan.dt else end
-        dt = self._step(end)
-        if self.system.follow(self.u, plan, plan.dt if self.t == end else dt):
+            return dt
+        if plan.dt < dt:
+            self.u, self.t = u, t
+            while self.t < t + plan.dt:
+                self._step(t + plan.dt)
+        if self.system.follow(self.u, plan):
             self._shorten()
-        return dt
+        return self.t - t
 
     def _step(self, end: float) -> float:
         done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance)

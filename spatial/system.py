@@ -215,16 +215,16 @@ class System:
         return happened
 
     def paths(self, u: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
-        """What the mechanisms with random states of their own will do within `horizon` [s]; None without any."""
+        """What the mechanisms with random states of their own do in `horizon` [s] at `u`; None without any."""
         acting = [m for m in self.model.mechanisms if isinstance(m, Paths)]
         drawn = [(one, one.path(self._nearby(self.state(u), one), t, horizon, rng)) for one in acting]
         return Plan(drawn, min(horizon, *(path.first for _, path in drawn))) if drawn else None
 
-    def follow(self, u: Floats, plan: "Plan", dt: float) -> bool:
-        """Add to `u` what a plan holds for its first `dt` [s]; whether another mechanism feels it."""
+    def follow(self, u: Floats, plan: "Plan") -> bool:
+        """Add to `u` what a plan holds up to its end; whether another mechanism feels it."""
         for mechanism, path in plan.drawn:
-            self.add(u, mechanism, path.gains(dt))
-        return any(path.first <= dt for _, path in plan.drawn)
+            self.add(u, mechanism, path.gains(plan.dt))
+        return any(path.first <= plan.dt for _, path in plan.drawn)
 
     def instants(self) -> Floats:
         """(k,) sorted times at which some mechanism jumps."""
@@ -276,7 +276,7 @@ class System:
 
 @dataclass(frozen=True)
 class Plan:
-    """What random mechanisms will do in the next `dt` [s], which ends when another mechanism feels one of them."""
+    """What random mechanisms do in a step, up to its end or to when another mechanism feels one of them: `dt` [s]."""
 
     drawn: Sequence[tuple[Mechanism, Path]]
     dt: float

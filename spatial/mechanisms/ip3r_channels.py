@@ -36,6 +36,16 @@ class Scheme:
     open: int  # the state
     together: int = 1  # subunits of a channel; 1: channels are counted, any number at a point
 
+    def __post_init__(self) -> None:
+        n = len(self.states)
+        for each in self.transitions:
+            checks.number(f"Scheme: k from state {each.start} to {each.end}", each.k)
+        for state in (self.open, *(end for each in self.transitions for end in (each.start, each.end))):
+            if not 0 <= state < n:
+                raise checks.InputError(f"Scheme: there is no state {state} among its {n}; they are 0 to {n - 1}")
+        if self.together < 1:
+            raise checks.InputError(f"Scheme: together is {self.together}; a channel must have 1 subunit or more")
+
     def rates(self, calcium: Floats, ip3: Floats) -> Floats:
         """(n, k) rate of each transition at n points [1/s]."""
         drive = {"none": np.ones_like(calcium), "calcium": calcium, "IP3": ip3}
@@ -93,9 +103,9 @@ def de_young_keizer(subunits: int = 3) -> Scheme:
 class IP3RChannels:
     """IP3 receptors at points of the ER membrane, each with states that change at random.
 
-    Between the steps of the field the states follow their exact master equation at the concentrations
-    of the step's start. With `exact` a step ends whenever a channel opens or closes; without, what opens
-    and closes during a step acts from its end on (tau-leaping), for very many channels.
+    The states follow their exact master equation, at the mean concentrations of each step of the field.
+    With `exact` a step ends whenever a channel opens or closes; without, what opens and closes during a
+    step acts from its end on (tau-leaping), for very many channels. What binds is not taken from the cytosol.
     """
 
     where: Place  # points that touch cytosol and ER
@@ -117,10 +127,24 @@ class IP3RChannels:
         if len(self.states) != len(self.scheme.states):
             raise checks.InputError(f"IP3RChannels: {len(self.states)} species are given for the "
                                     f"{len(self.scheme.states)} states of its scheme; give one for each")
-        counts = self._counts({one: np.broadcast_to(one.initial, len(self.where)) for one in self.states})
-        if self.scheme.together > 1 and not (counts.sum(axis=1) == self.scheme.together).all():
-            raise checks.InputError(f"IP3RChannels: a point holds {counts.sum(axis=1)[0]} subunits; where several make "
-                                    f"a channel each point must hold one, of {self.scheme.together}")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Raise `InputError` unless the first states are whole numbers, of whole channels, and say what is open."""
+        of, together = (*self.states, self.open), self.scheme.together
+        numbers = np.stack([np.broadcast_to(one.initial, len(self.where)) for one in of], axis=1)
+        if (broken := numbers != np.rint(numbers)).any():
+            point, k = np.argwhere(broken)[0]
+            raise checks.InputError(f"IP3RChannels: {of[k].name!r} begins with {numbers[point, k]:g} at point {point}; "
+                                    "it must be a whole number")
+        held = numbers[:, :-1].sum(axis=1)
+        if together > 1 and (wrong := held != together).any():
+            raise checks.InputError(f"IP3RChannels: a point holds {held[wrong][0]:g} subunits; where several make "
+                                    f"a channel each point must hold one, of {together}")
+        opened = numbers[:, self.scheme.open] // together
+        if (wrong := numbers[:, -1] != opened).any():
+            raise checks.InputError(f"IP3RChannels: {self.open.name!r} begins with {numbers[wrong, -1][0]:g} at a "
+                                    f"point whose states have {opened[wrong][0]:g} open; make it with channel_species")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store through open channels [uM um^3/s]."""
@@ -214,10 +238,11 @@ def _walk(counts: Ints, rates: Floats, start: Ints, end: Ints, open_state: int, 
             t += rng.standard_exponential() / total
             if t > limit:
                 break
-            pick, left = 0, rng.random() * total - weights[0]
-            while left > 0.0 and pick < len(weights) - 1:
-                pick += 1
-                left -= weights[pick]
+            pick, left = -1, rng.random() * total
+            for way in np.flatnonzero(weights):
+                pick, left = way, left - weights[way]
+                if left <= 0.0:
+                    break
             was = held[open_state]
             held[start[pick]] -= 1
             held[end[pick]] += 1
@@ -238,9 +263,13 @@ def at_rest(scheme: Scheme, channels: Ints, calcium: float, ip3: float, rng: np.
     return rng.multinomial(units, scheme.at_rest(calcium, ip3))
 
 
-def channel_species(where: Place, scheme: Scheme, counts: Ints) -> tuple[tuple[Species, ...], Species]:
-    """The species of the states and that of open channels, starting from (n, states) `counts`."""
-    states = tuple(Species(f"IP3R {name}", where, counts[:, k].astype(float), scale=1.0, unit="1")
+def channel_species(where: Place, scheme: Scheme, counts: Ints,
+                    receptor: str = "IP3R") -> tuple[tuple[Species, ...], Species]:
+    """The species of the states and that of open channels, starting from (n, states) `counts`.
+
+    A model with several places of receptors needs another name, `receptor`, in each.
+    """
+    states = tuple(Species(f"{receptor} {name}", where, counts[:, k].astype(float), scale=1.0, unit="1")
                    for k, name in enumerate(scheme.states))
     open_now = counts[:, scheme.open] // scheme.together
-    return states, Species("open IP3R", where, open_now.astype(float), scale=1.0, unit="1")
+    return states, Species(f"open {receptor}", where, open_now.astype(float), scale=1.0, unit="1")
