@@ -13,9 +13,7 @@ import pytest
 from scipy.linalg import expm
 from scipy.stats import kstest, linregress
 from toy_mechanisms import Source
-from toy_places import spot
 
-from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.integrate.step_control import Tolerance
@@ -34,9 +32,7 @@ from spatial.mechanisms.ip3r_channels import (
 from spatial.model import Mechanism, Model, Reaction, Species
 from spatial.observe.probes import Probe, each, total
 from spatial.observe.recording import Recording
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import molecule
 
 CUBE = ["".join(bits) for bits in product("01", repeat=3)]

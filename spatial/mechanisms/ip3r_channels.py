@@ -227,7 +227,7 @@ def _walk(counts: Ints, rates: Floats, start: Ints, end: Ints, open_state: int, 
           exact: bool, rng: np.random.Generator) -> Any:
     """Gillespie's direct method at each point: (first, times, points, transitions, opened) up to `horizon`."""
     times, events = np.empty(64), np.empty((64, 3), np.int64)
-    weights, k, first, limit = np.empty(len(start)), 0, np.inf, horizon
+    weights, last, k, first, limit = np.empty(len(start)), len(start) - 1, 0, np.inf, horizon
     for point in range(len(counts)):
         held, t = counts[point].copy(), 0.0
         while True:
@@ -239,10 +239,11 @@ def _walk(counts: Ints, rates: Floats, start: Ints, end: Ints, open_state: int, 
             if t > limit:
                 break
             pick, left = -1, rng.random() * total
-            for way in np.flatnonzero(weights):
-                pick, left = way, left - weights[way]
-                if left <= 0.0:
-                    break
+            while left > 0.0 and pick < last:
+                pick += 1
+                left -= weights[pick]
+            while weights[pick] == 0.0:  # rounding may have gone past the last that can be
+                pick -= 1
             was = held[open_state]
             held[start[pick]] -= 1
             held[end[pick]] += 1
