@@ -77,4 +77,4 @@ if __name__ == "__main__":
     for mesh in meshes:
         compare(load(mesh), Path(f"puffs_{mesh.stem}.png"))
     if not meshes:
-        compare(tripartite(Tripartite(resolution=2.5 if QUICK else 1.5)), Path("puffs_tripartite.png"))
+        compare(tripartite(Tripartite(resolution=3.0 if QUICK else 1.5)), Path("puffs_tripartite.png"))

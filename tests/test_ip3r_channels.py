@@ -340,6 +340,7 @@ def test_the_same_seed_gives_the_same_recording():
     assert first["total calcium"][-1] != other["total calcium"][-1]
 
 
+@pytest.mark.slow
 def test_receptors_of_two_places_behave_as_each_does_alone():
     """Each place's openings cut short the other's paths, which must not be felt."""
     mesh = Mesh.of(pool("cytosol", [0.1, 0.1]), pool("er", [0.01]))
@@ -465,3 +466,20 @@ def test_O20_the_interval_between_events_of_a_cluster_is_linear_in_1_over_its_ch
     fit = linregress(1 / np.array(sizes), intervals)
     assert fit.rvalue ** 2 > 0.95
     assert fit.slope > 0
+
+
+@pytest.mark.slow
+def test_channels_open_as_often_as_they_should_where_steps_are_rejected():
+    """Each opening upsets the field, whose steps are then taken again: their lengths must not favour openings."""
+    n, runs, until, calcium, ip3 = 90, 240, 2.0, 0.12, 2.0
+    scheme, openings, occupancy = denizot(), 0, 0.0
+    for seed in range(runs):
+        one = cell(scheme, at_rest(scheme, np.ones(n, np.int64), calcium, ip3, np.random.default_rng([seed, 1])),
+                   calcium, ip3, volume=1e6)
+        run = simulate(one.model, until, [total(one.channels.open)], seed=seed)
+        opened = run["total open IP3R"]
+        openings += int((np.diff(opened) > 0).sum())
+        occupancy += float(opened[:-1] @ np.diff(run.times))
+    expected = scheme.at_rest(calcium, ip3)[scheme.open]
+    assert occupancy / (runs * until * n) == pytest.approx(expected, rel=0.08)  # bursts: 2 to 3 s.e.
+    assert openings / (runs * until * n) == pytest.approx(expected * 450.002, rel=0.06)

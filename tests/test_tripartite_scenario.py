@@ -59,7 +59,7 @@ def test_random_release_is_the_same_for_the_same_seed_only(coarse, tmp_path):
                                             for one in coarse.model.mechanisms])
     files = []
     for run, seed in enumerate((1, 1, 2)):
-        recording = sp.simulate(eager, 0.005, coarse.watch, seed=seed)
+        recording = sp.simulate(eager, 0.0015, coarse.watch, seed=seed)
         assert recording["total fused ATP vesicles"][-1] > 0
         write_recording(recording, tmp_path / f"{run}.h5")
         files.append((tmp_path / f"{run}.h5").read_bytes())
