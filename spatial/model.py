@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spatial.checks import InputError, number
 from spatial.geometry.place import Floats, Place
@@ -87,6 +88,22 @@ class Leaps(Protocol):
 
     def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
         """Gain of each species per measure of `where` over the step of length `dt` that ends at `t`."""
+        ...
+
+
+@runtime_checkable
+class Crossings(Protocol):
+    """A mechanism that also acts where something rises through a threshold: once, until it has been below again.
+
+    Steps end just behind each crossing. What is above its threshold at the start of a run has not risen.
+    """
+
+    def height(self, c: Concentrations, t: float) -> Floats:
+        """(n,) how far each element of `where` is above its threshold; negative below it."""
+        ...
+
+    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+        """Gain of each species per measure of `where` at the instant `t`, where `risen` (n,) is true."""
         ...
 
 

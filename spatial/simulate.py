@@ -3,7 +3,7 @@
 import platform
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -12,11 +12,12 @@ from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
 from spatial.integrate.fipy_engine import fipy_engine
 from spatial.integrate.implicit import prepare
-from spatial.integrate.master_equation import MasterEquation, master_equation
+from spatial.integrate.march import Hybrid, March, Molecules
+from spatial.integrate.master_equation import master_equation
 from spatial.integrate.method import Method
 from spatial.integrate.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial.integrate.stabilised_explicit import chebyshev
-from spatial.integrate.step_control import Tolerance, advance, after_event, first_step
+from spatial.integrate.step_control import Tolerance
 from spatial.model import Concentrations, Model, Paths, Species
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
@@ -72,17 +73,17 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
 
 
 def _march(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
-           rng: np.random.Generator) -> "_March":
+           rng: np.random.Generator) -> March:
     """How a run goes on, from its first state."""
     if method not in get_args(Way):
         raise InputError(f"method is {method!r}; it must be one of {', '.join(map(repr, get_args(Way)))}")
     steps, u = _method(system, engine, until, tolerance), _start(system, start)
     if method == "hybrid":
         _warn_of_few(system, u)
-        return _Hybrid(steps, u, tolerance, rng)
+        return Hybrid(steps, u, tolerance, rng)
     if engine != "spatial":
         raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
-    return _Molecules(master_equation(system), u, tolerance, rng)
+    return Molecules(master_equation(system), u, tolerance, rng)
 
 
 def _warn_of_few(system: System, u: Floats) -> None:
@@ -146,97 +147,7 @@ class _Diary:
         return Recording(np.array(self.times), series, provenance)
 
 
-class _March(Protocol):
-    """A run under way."""
-
-    system: System
-    u: Floats  # (size,) the state
-    t: float  # s
-    counted: dict[str, Any]  # for the provenance
-
-    def onward(self, stop: float) -> float:
-        """One step, not beyond `stop` [s]; its length [s]."""
-        ...
-
-    def jump(self) -> None:
-        """Let mechanisms with an instant now act."""
-        ...
-
-
-class _Hybrid:
-    """Concentrations are continuous; mechanisms with random states of their own draw what they do."""
-
-    def __init__(self, method: Method, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
-        self.method, self.system, self.tolerance, self.rng = method, method.system, tolerance, rng
-        self.u, self.t = u, 0.0
-        self._dt = first_step(self.system, u, 0.0, tolerance)
-        self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
-                        "steps": 0, "rejected steps": 0, "smallest concentration": self.system.smallest(u)}
-
-    def onward(self, stop: float) -> float:
-        """One step; if a channel opened or closed in it, taken again up to then.
-
-        The step's length must not depend on what the channels are to do, or their chances would: so the field
-        goes first, and channels follow its mean over the step.
-        """
-        u, t = self.u, self.t
-        dt = self._step(stop)
-        plan = self.system.paths((u + self.u) / 2, t, dt, self.rng)
-        if plan is None:
-            return dt
-        if plan.dt < dt:
-            self.u, self.t = u, t
-            while self.t < t + plan.dt:
-                self._step(t + plan.dt)
-        if self.system.follow(self.u, plan):
-            self._shorten()
-        return self.t - t
-
-    def _step(self, end: float) -> float:
-        done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance)
-        self.u, self.t, self._dt = done.u, done.t, done.suggested
-        self.counted["steps"] += 1
-        self.counted["rejected steps"] += done.rejected
-        smallest = "smallest concentration"
-        self.counted[smallest] = min(self.counted[smallest], self.system.smallest(done.u))
-        if self.system.leap(self.u, self.t, done.dt, self.rng):
-            self._shorten()
-        return done.dt
-
-    def jump(self) -> None:
-        """Let mechanisms with an instant now act."""
-        if self.system.jump(self.u, self.t):
-            self._shorten()
-
-    def _shorten(self) -> None:
-        self._dt = after_event(self.system, self.u, self.t, self._dt, self.tolerance)
-
-
-class _Molecules:
-    """Every molecule is counted: nothing is continuous that reactions change or that diffuses."""
-
-    def __init__(self, engine: MasterEquation, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
-        self.engine, self.system, self.rng, self.longest = engine, engine.system, rng, tolerance.longest
-        self.u, self.t = engine.start(rng, u), 0.0
-        self.counted: dict[str, Any] = {"method": type(engine).__name__, "steps": 0,
-                                        "smallest concentration": self.system.smallest(self.u)}
-
-    def onward(self, stop: float) -> float:
-        """One slice; what is random besides happens at its end."""
-        start = self.t
-        self.u, self.t = self.engine.advance(self.u, self.t, stop, self.rng, self.longest)
-        self.u = self.engine.leap(self.u, self.t, self.t - start, self.rng)
-        self.counted["steps"] += 1
-        smallest = "smallest concentration"
-        self.counted[smallest] = min(self.counted[smallest], self.system.smallest(self.u))
-        return self.t - start
-
-    def jump(self) -> None:
-        """Let mechanisms with an instant now act."""
-        self.u = self.engine.jump(self.u, self.t, self.rng)
-
-
-def _run(march: _March, until: float, diary: _Diary, every: float, frames: Frames | None,
+def _run(march: March, until: float, diary: _Diary, every: float, frames: Frames | None,
          frame_times: list[float], progress: Progress | None) -> None:
     """March from 0 to `until`, noting what happens on the way."""
     system, noted = march.system, 0.0

@@ -5,17 +5,21 @@ This is the only place where a gain per measure of where a mechanism acts become
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Gains, Jumps, Leaps, Mechanism, Model, Path, Paths, Species
+from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Model, Path, Paths, Species
 from spatial.operators.control_volumes import stiffness
 from spatial.operators.diffusion import Bands, bands, rows, spread, spread_along, zeros
 from spatial.operators.fipy_terms import lift_terms
 from spatial.operators.team import Team
+
+Flags = NDArray[np.bool_]
 
 _NUDGE = 1e-6  # relative step of the one-sided differences that linearise the reactions
 
@@ -214,6 +218,19 @@ class System:
                 self.add(u, mechanism, gains)
         return happened
 
+    def heights(self, u: Floats, t: float) -> list[Floats]:
+        """How far each mechanism with thresholds is above them: (n,) over the elements where it acts."""
+        return [m.height(self._nearby(self.state(u), m), t) for m in self._with_thresholds()]
+
+    def cross(self, u: Floats, t: float, where: Sequence[Flags], rng: np.random.Generator) -> None:
+        """Let each mechanism with thresholds act on `u` where it has risen through them, as `risen` tells."""
+        for mechanism, crossed in zip(self._with_thresholds(), where, strict=True):
+            if crossed.any():
+                self.add(u, mechanism, mechanism.cross(self._nearby(self.state(u), mechanism), t, crossed, rng))
+
+    def _with_thresholds(self) -> list[Any]:
+        return [m for m in self.model.mechanisms if isinstance(m, Crossings)]
+
     def paths(self, u: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
         """What the mechanisms with random states of their own do in `horizon` [s] at `u`; None without any."""
         acting = [m for m in self.model.mechanisms if isinstance(m, Paths)]
@@ -272,6 +289,11 @@ class System:
 
     def _nearby(self, state: State, mechanism: Mechanism) -> Nearby:
         return Nearby(state, mechanism.where, _ignore)
+
+
+def risen(before: Sequence[Floats], now: Sequence[Floats]) -> list[Flags]:
+    """Where each of several heights above a threshold was negative before and is no longer."""
+    return [(low < 0) & (high >= 0) for low, high in zip(before, now, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -354,6 +376,9 @@ def _probe(system: System, mechanism: Mechanism) -> tuple[Species, ...]:
             _check_gains(system, mechanism, mechanism.jump(unrecorded, -1.0))
         if isinstance(mechanism, Leaps):
             _check_gains(system, mechanism, mechanism.leap(unrecorded, 0.0, 0.0, np.random.default_rng(0)))
+        if isinstance(mechanism, Crossings):
+            nowhere = np.zeros(len(mechanism.where), bool)
+            _check_gains(system, mechanism, mechanism.cross(unrecorded, 0.0, nowhere, np.random.default_rng(0)))
     except InputError as error:
         raise InputError(f"{type(mechanism).__name__}: {error}") from None
     return tuple(seen)

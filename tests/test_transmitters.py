@@ -216,6 +216,7 @@ def test_the_hazard_rises_with_the_fourth_power_of_calcium(calcium, hazard):
     assert release.hazard(np.array([calcium])) == pytest.approx([hazard], rel=1e-12)
 
 
+@pytest.fixture(scope="module")
 def busy() -> Any:
     """Sites that fuse and refill often, and what they hold, let go and have let go."""
     model = sites(50, calcium=0.8, docked=4, r_max=3.0, refill=2.0)
@@ -225,25 +226,23 @@ def busy() -> Any:
                     tolerance=Tolerance(longest=0.1))
 
 
-def test_vesicles_are_whole_and_fill_no_more_than_their_slots():
-    docked = busy()["docked"]
+def test_vesicles_are_whole_and_fill_no_more_than_their_slots(busy):
+    docked = busy["docked"]
     assert (docked == np.rint(docked)).all()
     assert docked.min() == 0
     assert docked.max() == 4
 
 
-def test_sites_hold_as_many_vesicles_as_refilling_and_fusion_leave():
-    run = busy()
-    late = run.times > 2
+def test_sites_hold_as_many_vesicles_as_refilling_and_fusion_leave(busy):
+    late = busy.times > 2
     hazard = 3.0 * 16 / 17
-    assert run["docked"][late].mean() == pytest.approx(4 * 2.0 / (2.0 + hazard), rel=0.05)
+    assert busy["docked"][late].mean() == pytest.approx(4 * 2.0 / (2.0 + hazard), rel=0.05)
 
 
-def test_every_fused_vesicle_leaves_its_content_and_no_more():
-    run = busy()
-    fused = run["fused"].sum(axis=1)
+def test_every_fused_vesicle_leaves_its_content_and_no_more(busy):
+    fused = busy["fused"].sum(axis=1)
     assert fused[-1] > 1000
-    np.testing.assert_allclose(run["in and out"], 2.0 * fused, rtol=1e-12)
+    np.testing.assert_allclose(busy["in and out"], 2.0 * fused, rtol=1e-12)
 
 
 def test_fused_vesicles_empty_with_the_time_constant_of_their_pore():

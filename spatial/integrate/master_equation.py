@@ -21,21 +21,18 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Gains, Jumps, Leaps, Mechanism, Reaction, Reactions, Species
+from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Reaction, Reactions, Species
 from spatial.operators.jump_rates import Hops, hops, walk
-from spatial.system import Nearby, System, touched
+from spatial.system import Flags, Nearby, System, touched
 from spatial.units import MOLECULES
 
 HAZARD = 0.1  # chance with which a molecule reacts in a slice, averaged over a reaction's events
 DWELL = 0.5  # slice over the mean time that a molecule stays in an element
 _FEW = 10.0  # pairs that meet in an element in a slice: up to this they are played one by one
 _SAME = 1e-9  # relative: an amount so close to whole molecules is whole
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +124,13 @@ class MasterEquation:
         for mechanism in self.system.model.mechanisms:
             if isinstance(mechanism, Leaps):
                 u = self._given(u, mechanism, mechanism.leap(self._near(mechanism, u), t, dt, rng), rng)
+        return u
+
+    def cross(self, u: Floats, t: float, where: Sequence[Flags], rng: np.random.Generator) -> Floats:
+        """The state after every mechanism with thresholds acted where it has risen through them."""
+        acting = [m for m in self.system.model.mechanisms if isinstance(m, Crossings)]
+        for mechanism, crossed in zip(acting, where, strict=True):
+            u = self._given(u, mechanism, mechanism.cross(self._near(mechanism, u), t, crossed, rng), rng)
         return u
 
     def _near(self, mechanism: Mechanism, u: Floats) -> Nearby:
@@ -367,14 +371,16 @@ def _changed(system: System) -> Iterator[Species]:
             yield from mechanism.jump(near, -1.0)
         if isinstance(mechanism, Leaps):
             yield from mechanism.leap(near, 0.0, 0.0, rng)
+        if isinstance(mechanism, Crossings):
+            yield from mechanism.cross(near, 0.0, np.zeros(len(mechanism.where), bool), rng)
 
 
 def _player(system: System, mechanism: Mechanism) -> _Player | None:
-    """A mechanism with its reactions; None if it only acts in jumps and leaps. Checks that the reactions fit."""
+    """A mechanism with its reactions; None if it has no rates. Checks that the reactions fit."""
     kind = type(mechanism).__name__
     near = Nearby(system.state(system.initial()), mechanism.where, _ignore)
     if not isinstance(mechanism, Reactions):
-        if isinstance(mechanism, Jumps | Leaps) and not mechanism.rates(near, 0.0):
+        if isinstance(mechanism, Jumps | Leaps | Crossings) and not mechanism.rates(near, 0.0):
             return None
         raise InputError(f"{kind} has no reactions, so it cannot be played molecule by molecule; put a mechanism "
                          "that has them in its stead (whole channels, not a fraction), or simulate with concentrations")
