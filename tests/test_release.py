@@ -3,8 +3,7 @@
 The names R1, R2 ... are those of biophysics.md, part B7.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,16 @@ from toy_mechanisms import Source
 
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
-from spatial.geometry.well_mixed import pool, well_mixed
+from spatial.geometry.well_mixed import pool
 from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
-from spatial.mechanisms.exocytosis import BinomialExocytosis, Emptying, Exocytosis, ThresholdExocytosis, contents
+from spatial.mechanisms.exocytosis import BinomialExocytosis, Exocytosis, ThresholdExocytosis, contents
 from spatial.mechanisms.ip3_degradation import IP3Degradation
 from spatial.mechanisms.plc import PLCDelta
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, each, mean, total
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
-from spatial.system import assemble
 
 Floats = NDArray[np.float64]
 CONTENT = 2.0  # uM um^3
@@ -71,7 +69,8 @@ def sites(count: int, calcium: Any = 0.1) -> tuple[Mesh, Species, Species]:
     return mesh, Species("calcium", mesh["cytosol"], calcium, scale=1.0), Species("ATP", mesh["ecs"], scale=CONTENT)
 
 
-def threshold_release(mesh: Mesh, ca: Species, atp: Species, **values: Any) -> tuple[list[Species], ThresholdExocytosis]:
+def threshold_release(mesh: Mesh, ca: Species, atp: Species,
+                      **values: Any) -> tuple[list[Species], ThresholdExocytosis]:
     x, released = Species("x", mesh["sites"], 1.0, unit="1"), Species("released", mesh["sites"], scale=CONTENT)
     return [x, released], ThresholdExocytosis(mesh["sites"], ca, x, released, atp, **{"resource": CONTENT} | values)
 
@@ -109,19 +108,19 @@ def test_every_engine_ends_a_step_behind_the_crossing(engine):
 
 
 def test_R8_there_is_one_event_for_each_time_that_calcium_rises():
-    """Sites with oscillations of different frequency and phase, and U = 1 of a resource that is full at once."""
+    """Sites with oscillations of different frequency and phase: a sine rises through zero at each whole turn."""
     rng = np.random.default_rng(4)
     count, until = 12, 10.0
     omega, phase = rng.uniform(2.0, 12.0, count), rng.uniform(0, 2 * np.pi, count)
     start = 0.5 + 0.4 * np.sin(phase)
     mesh, ca, atp = sites(count, start)
-    species, release = binomial_release(mesh, ca, atp, docked=1000, slots=1000, U=1e-12, refill=0.0)
+    species, release = binomial_release(mesh, ca, atp)
     counting = Counted(release, seen := [])
     simulate(Model([ca, atp, *species], [Wave(mesh["cytosol"], ca, omega, phase), counting]), until,
              tolerance=Tolerance(1e-3))
-    rising = np.floor((omega * until + phase) / (2 * np.pi)) - np.floor(phase / (2 * np.pi) - 1e-15)
-    expected = np.where(phase == 0, rising, np.floor((omega * until + phase) / (2 * np.pi)))
-    np.testing.assert_array_equal(np.sum([each for _, each in seen], axis=0), expected)
+    turns = np.floor((omega * until + phase) / (2 * np.pi))
+    assert turns.sum() > 100
+    np.testing.assert_array_equal(np.sum([risen for _, risen in seen], axis=0), turns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,19 +201,19 @@ def test_calcium_below_the_threshold_releases_nothing():
 # How much is released
 
 
-def released_at_once(docked: int, n: int = 20_000, **values: Any) -> tuple[Floats, Floats, Recording]:
+def released_at_once(docked: int, n: int = 20_000, **values: Any) -> tuple[Floats, Floats]:
     """Vesicles fused at each of n sites by one rise of Ca2+, and the amounts that they released."""
     mesh, ca, _ = sites(n)
     holding = Species("holding", mesh["sites"], scale=CONTENT)
     species, release = binomial_release(mesh, ca, holding, docked, slots=docked, refill=0.0, **values)
     model = Model([ca, holding, *species], [Kick(mesh["cytosol"], ca, np.array([0.5]), 0.6), release])
     run = simulate(model, 1.0, [each(species[1]), each(holding)], seed=3)
-    return run["fused"][-1], run["holding"][-1], run
+    return run["fused"][-1], run["holding"][-1]
 
 
 @pytest.mark.parametrize(("docked", "U"), [(4, 0.6), (1, 0.3), (10, 0.1)])
 def test_R7_failures_mean_and_variance_of_an_event_are_binomial(docked, U):
-    fused, _, run = released_at_once(docked, U=U)
+    fused, _ = released_at_once(docked, U=U)
     n, spread = len(fused), docked * U * (1 - U)
     failures = (1 - U)**docked
     fourth = spread * (1 + (3 * docked - 6) * U * (1 - U))
@@ -226,7 +225,7 @@ def test_R7_failures_mean_and_variance_of_an_event_are_binomial(docked, U):
 @pytest.mark.parametrize("cv", [0.0, 0.3])
 def test_the_variance_of_an_event_is_that_of_the_number_and_of_the_quantum(cv):
     """Var = q^2 (N U (1 - U) + N U cv^2), mean = N U q (quantal analysis)."""
-    _, amounts, _ = released_at_once(4, U=0.6, cv=cv)
+    _, amounts = released_at_once(4, U=0.6, cv=cv)
     n, variance = len(amounts), CONTENT**2 * (4 * 0.6 * 0.4 + 4 * 0.6 * cv**2)
     assert amounts.mean() == pytest.approx(2.4 * CONTENT, abs=3 * np.sqrt(variance / n))
     assert amounts.var() == pytest.approx(variance, rel=0.04)
