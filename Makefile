@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/installed
+IN_PARALLEL := --numprocesses auto --dist loadfile
 
 # One thread per library: our kernels do their own; VTK draws without a screen.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -20,12 +21,12 @@ run: $(SETUP)
 test: $(SETUP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest $(IN_PARALLEL)
 
 test-all: $(SETUP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "slow or not slow"
+	$(BIN)/pytest $(IN_PARALLEL) -m "slow or not slow"
 
 bench: $(SETUP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

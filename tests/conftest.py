@@ -1,5 +1,9 @@
 """What several test files share."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pytest
 
 from spatial.checks import InputError
@@ -13,3 +17,12 @@ def gl() -> None:
         check_rendering()
     except InputError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def record_property(record_property: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
+    """pytest's own, for numpy's numbers too: what a test finds must get from the process it runs in to the report."""
+    def record(name: str, value: Any) -> None:
+        record_property(name, np.asarray(value).tolist())
+
+    return record
