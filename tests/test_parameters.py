@@ -14,9 +14,10 @@ import pytest
 import spatial.mechanisms
 import spatial.synapses
 from spatial.checks import InputError
-from spatial.geometry.place import Place
+from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.ip3r_channels import Scheme, denizot
+from spatial.mechanisms.uptake import ASCT, Carrier
 from spatial.model import Species
 
 PLACE = pool("cytosol", [1.0])
@@ -40,6 +41,8 @@ def arguments(kind: type) -> dict[str, Any]:
     """Something of the right type for every field without a default."""
     made = {Place: lambda name: PLACE, Species: lambda name: Species(name, PLACE),
             float: lambda name: 1.0, int: lambda name: 1, Scheme: lambda name: denizot(),
+            float | Floats: lambda name: 1.0,
+            Carrier: lambda name: ASCT,
             tuple[Species, ...]: lambda name: tuple(Species(f"{name} {k}", PLACE) for k in range(8))}
     arrays = {"trains": (np.zeros(0),), "post": np.zeros(0)}
     return {field.name: arrays[field.name] if field.name in arrays else made[field.type](field.name)

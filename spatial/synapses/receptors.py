@@ -7,6 +7,9 @@ from spatial.units import mM, uM
 
 K_A1 = 0.6 * uM  # adenosine for half inhibition, hippocampus; M, range 0.6-3 (biophysics A11)
 EC50_D_SERINE = 1.3 * uM  # NMDA receptor co-agonist site, GluN2A; M (biophysics A12)
+EC50_D_SERINE_2B = 0.65 * uM  # the same, GluN2B; M (biophysics A12)
+EC50_GLYCINE = 2.1 * uM  # the same, glycine, GluN2A; M (biophysics A12)
+EC50_GLYCINE_2B = 0.72 * uM  # the same, glycine, GluN2B; M (biophysics A12)
 
 
 def release_probability(resting: float, adenosine: Floats, K: float = K_A1) -> Floats:
@@ -14,9 +17,15 @@ def release_probability(resting: float, adenosine: Floats, K: float = K_A1) -> F
     return resting / (1 + adenosine / K)
 
 
-def coagonist_occupancy(d_serine: Floats | float, EC50: float = EC50_D_SERINE) -> Floats:
-    """Occupancy of the NMDA receptor's co-agonist site, theta_co (biophysics A12)."""
-    return np.asarray(d_serine / (d_serine + EC50))
+def coagonist_occupancy(d_serine: Floats | float, EC50: float = EC50_D_SERINE, glycine: Floats | float = 0.0,
+                        EC50_glycine: float = EC50_GLYCINE, sites: float = 1.0) -> Floats:
+    """Occupancy of the NMDA receptor's co-agonist sites, theta_co (biophysics A12).
+
+    theta = b/(1 + b) with b = D/EC50 + G/EC50_glycine at one site; `sites` of them must be taken: theta^sites,
+    1 for the occupancy of a site, 2 for both of a receptor. All concentrations in uM.
+    """
+    bound = d_serine / EC50 + glycine / EC50_glycine
+    return np.asarray((bound / (1 + bound)) ** sites)
 
 
 def magnesium_block(V: Floats | float, magnesium: float = 1 * mM) -> Floats:

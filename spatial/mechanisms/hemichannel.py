@@ -1,0 +1,71 @@
+"""Connexin 43 hemichannels: large pores of the astrocyte's membrane that let ATP out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spatial import checks
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.units import mM, mV, s, uM, um2, um3
+
+
+@dataclass(frozen=True, eq=False)
+class Hemichannel:
+    """density P_o p (X_in - X_out), for ATP or glutamate; one `Hemichannel` for each (biophysics A6).
+
+    P_o is a bell over Ca2+ of the cytosol with its top at sqrt(K K_close), times the part not blocked by
+    extracellular Ca2+, 1/(1 + Ca_out/K_block), times the part opened by V, 1/(1 + exp((V_half - V)/V_slope)).
+    What may be a species or a number is held at the number; the transmitter inside loses what goes out.
+    """
+
+    where: Place  # plasma membrane
+    calcium: Species  # cytosol
+    transmitter: Species  # ECS
+    inside: float | Species = 3 * mM  # ATP in the cytosol; biophysics A6
+    calcium_outside: float | Species = 1.8 * mM  # Oschmann 2017
+    V: float | Species = -80 * mV  # choice, astrocytes rest at -80 to -85 mV (biophysics A10)
+    density: float = 1 / um2  # hemichannels; choice
+    permeability: float = 0.05 * um3 / s  # p of one open channel for ATP; M (0.01-0.1)
+    K: float = 0.25 * uM  # Ca2+ that opens half; choice, with K_close the top is at 0.5 uM (M)
+    K_close: float = 1.0 * uM  # Ca2+ that closes half; choice
+    n: float = 4.0  # Hill coefficient of both; choice
+    K_block: float = 0.2 * mM  # extracellular Ca2+ that blocks half; M
+    V_half: float = 50 * mV  # choice; they open at positive V (A6)
+    V_slope: float = 20 * mV  # choice
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("V",))
+        for name in ("K", "K_close", "n", "K_block", "V_slope"):
+            checks.positive(f"Hemichannel: {name}", getattr(self, name))
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Transmitter out of the cell [uM um/s]."""
+        return self._out(self._openness(c) * (_level(c, self.inside) - c[self.transmitter]))
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One molecule out of the cell, or into it."""
+        openness = self._openness(c)
+        return [Reaction(self._out(1), openness * _level(c, self.inside)),
+                Reaction(self._out(-1), openness * c[self.transmitter])]
+
+    def open_probability(self, calcium: Any, calcium_outside: Any, V: Any) -> Any:
+        """P_o at Ca2+ inside and outside [uM] and a potential [mV]."""
+        bound = calcium**self.n
+        bell = bound / (bound + self.K**self.n) * self.K_close**self.n / (bound + self.K_close**self.n)
+        return bell / (1 + calcium_outside / self.K_block) / (1 + np.exp((self.V_half - V) / self.V_slope))
+
+    def _openness(self, c: Concentrations) -> Any:
+        """(n,) permeability of the membrane [um/s]."""
+        return self.density * self.permeability * self.open_probability(
+            c[self.calcium], _level(c, self.calcium_outside), _level(c, self.V))
+
+    def _out(self, amount: Any) -> dict[Species, Any]:
+        """What each side gains when so much leaves the cell."""
+        return {self.transmitter: amount} | ({self.inside: -amount} if isinstance(self.inside, Species) else {})
+
+
+def _level(c: Concentrations, value: float | Species) -> Any:
+    """What a species is at, or the number it is held at."""
+    return c[value] if isinstance(value, Species) else value

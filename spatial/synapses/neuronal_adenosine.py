@@ -1,0 +1,48 @@
+"""Adenosine that neurons let go themselves, after spikes and not through ATP."""
+
+from dataclasses import dataclass
+
+from spatial import checks
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.synapses.spikes import all_times, check_trains, firing
+from spatial.units import molecule, s
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronalAdenosine:
+    """Each spike leaves adenosine in the cell, which nucleoside transporters let out with a time constant.
+
+    About 40 % of the adenosine that activity evokes in hippocampus comes this way, the rest from astrocytes' ATP
+    and later (Wall & Dale 2013; biophysics A8).
+    """
+
+    where: Place  # the synapses
+    trains: tuple[Floats, ...]  # spike times of each synapse [s]
+    pending: Species  # on the synapses, adenosine made and not yet outside [uM um^3]
+    adenosine: Species  # ECS
+    per_spike: float = 7 * molecule  # 1 uM in the ECS after 10 spikes of all synapses (1.69 /um^3, alpha 0.2); choice
+    tau: float = 1 * s  # of the way out; slower than a spike, faster than the way through ATP, choice
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+        checks.positive("NeuronalAdenosine: tau", self.tau)
+        check_trains(self.trains, len(self.where))
+
+    @property
+    def instants(self) -> Floats:
+        """Times of all spikes [s]."""
+        return all_times(self.trains)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Adenosine let out [uM um^3/s]."""
+        flux = c[self.pending] / self.tau
+        return {self.pending: -flux, self.adenosine: flux}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One adenosine let out."""
+        return [Reaction({self.pending: -1, self.adenosine: 1}, c[self.pending] / self.tau)]
+
+    def jump(self, c: Concentrations, t: float) -> Gains:
+        """What a spike makes at each synapse that fires at `t`."""
+        return {self.pending: self.per_spike * firing(self.trains, t)}
