@@ -54,6 +54,19 @@ class Concentrations(Protocol):
 Gains = Mapping[Species, Any]
 """Gain of each species: an array (n,) or a number, per measure of the place the mechanism acts in."""
 
+Held = float | Species
+"""What a mechanism looks at: a species, or a number at which it is held."""
+
+
+def level(c: Concentrations, of: Held) -> Any:
+    """(n,) the concentration of a species, or the number that something is held at."""
+    return c[of] if isinstance(of, Species) else of
+
+
+def gained(of: Held | None, gain: Any) -> dict[Species, Any]:
+    """The gain of a species; none where a number is held, or nothing is counted."""
+    return {of: gain} if isinstance(of, Species) else {}
+
 
 class Mechanism(Protocol):
     """How fast something changes. Pure: it reads concentrations and returns gains."""

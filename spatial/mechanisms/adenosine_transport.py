@@ -5,7 +5,7 @@ from typing import Any
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import s, uM
 
 
@@ -46,7 +46,7 @@ class ENT:
 
     where: Place  # ECS that touches the cell, or a membrane between both with P in um/s
     adenosine: Species  # ECS
-    inside: float | Species = 0.04 * uM  # in the cell; as outside at rest (A8), choice
+    inside: Held = 0.04 * uM  # in the cell; as outside at rest (A8), choice
     P: float = 1 / s  # as V/K of the net clearance, 0.93 /s; choice
 
     def __post_init__(self) -> None:
@@ -54,18 +54,16 @@ class ENT:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine out of the cell [uM/s in a volume, uM um/s on a membrane]."""
-        return self._out(self.P * (self._level(c) - c[self.adenosine]))
+        return self._out(self.P * (level(c, self.inside) - c[self.adenosine]))
 
     def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
         """One adenosine out of the cell, or into it."""
-        return [Reaction(self._out(1), self.P * self._level(c)), Reaction(self._out(-1), self.P * c[self.adenosine])]
+        return [Reaction(self._out(1), self.P * level(c, self.inside)),
+                Reaction(self._out(-1), self.P * c[self.adenosine])]
 
     def _out(self, amount: Any) -> dict[Species, Any]:
         """What each side gains when so much leaves the cell."""
-        return {self.adenosine: amount} | ({self.inside: -amount} if isinstance(self.inside, Species) else {})
-
-    def _level(self, c: Concentrations) -> Any:
-        return c[self.inside] if isinstance(self.inside, Species) else self.inside
+        return {self.adenosine: amount} | gained(self.inside, -amount)
 
 
 @dataclass(frozen=True, eq=False)

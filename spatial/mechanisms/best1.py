@@ -5,7 +5,7 @@ from typing import Any
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, s, uM, um2, um3
 
 
@@ -21,7 +21,7 @@ class Best1:
     where: Place  # plasma membrane
     calcium: Species  # cytosol
     transmitter: Species  # ECS
-    inside: float | Species = 5 * mM  # transmitter in the cytosol; glutamate of astrocytes 1-10 mM, M
+    inside: Held = 5 * mM  # transmitter in the cytosol; glutamate of astrocytes 1-10 mM, M
     density: float = 10 / um2  # channels; choice
     permeability: float = 0.004 * um3 / s  # p of one open channel: P_glu/P_Cl 0.28 (A6) of 8 pS at 150 mM Cl-, M
     K: float = 0.25 * uM  # half-activation; M (0.15-0.35)
@@ -34,12 +34,12 @@ class Best1:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter out of the cell [uM um/s]."""
-        return self._out(self._openness(c) * (self._level(c) - c[self.transmitter]))
+        return self._out(self._openness(c) * (level(c, self.inside) - c[self.transmitter]))
 
     def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
         """One molecule out of the cell, or into it."""
         openness = self._openness(c)
-        return [Reaction(self._out(1), openness * self._level(c)),
+        return [Reaction(self._out(1), openness * level(c, self.inside)),
                 Reaction(self._out(-1), openness * c[self.transmitter])]
 
     def open_probability(self, calcium: Floats) -> Floats:
@@ -53,7 +53,4 @@ class Best1:
 
     def _out(self, amount: Any) -> dict[Species, Any]:
         """What each side gains when so much leaves the cell."""
-        return {self.transmitter: amount} | ({self.inside: -amount} if isinstance(self.inside, Species) else {})
-
-    def _level(self, c: Concentrations) -> Any:
-        return c[self.inside] if isinstance(self.inside, Species) else self.inside
+        return {self.transmitter: amount} | gained(self.inside, -amount)

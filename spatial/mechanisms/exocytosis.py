@@ -164,7 +164,7 @@ def contents(fused: Ints, mean: float, cv: float, rng: np.random.Generator) -> F
     the mean k mean and the variance k (cv mean)^2.
     """
     if cv == 0:
-        return fused * mean
+        return np.asarray(fused * mean, float)
     shape = 1 / cv**2
     return np.asarray(rng.gamma(fused * shape, mean / shape), float)
 

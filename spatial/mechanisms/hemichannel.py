@@ -7,7 +7,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, mV, s, uM, um2, um3
 
 
@@ -23,9 +23,9 @@ class Hemichannel:
     where: Place  # plasma membrane
     calcium: Species  # cytosol
     transmitter: Species  # ECS
-    inside: float | Species = 3 * mM  # ATP in the cytosol; biophysics A6
-    calcium_outside: float | Species = 1.8 * mM  # Oschmann 2017
-    V: float | Species = -80 * mV  # choice, astrocytes rest at -80 to -85 mV (biophysics A10)
+    inside: Held = 3 * mM  # ATP in the cytosol; biophysics A6
+    calcium_outside: Held = 1.8 * mM  # Oschmann 2017
+    V: Held = -80 * mV  # choice, astrocytes rest at -80 to -85 mV (biophysics A10)
     density: float = 1 / um2  # hemichannels; choice
     permeability: float = 0.05 * um3 / s  # p of one open channel for ATP; M (0.01-0.1)
     K: float = 0.25 * uM  # Ca2+ that opens half; choice, with K_close the top is at 0.5 uM (M)
@@ -42,12 +42,12 @@ class Hemichannel:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter out of the cell [uM um/s]."""
-        return self._out(self._openness(c) * (_level(c, self.inside) - c[self.transmitter]))
+        return self._out(self._openness(c) * (level(c, self.inside) - c[self.transmitter]))
 
     def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
         """One molecule out of the cell, or into it."""
         openness = self._openness(c)
-        return [Reaction(self._out(1), openness * _level(c, self.inside)),
+        return [Reaction(self._out(1), openness * level(c, self.inside)),
                 Reaction(self._out(-1), openness * c[self.transmitter])]
 
     def open_probability(self, calcium: Any, calcium_outside: Any, V: Any) -> Any:
@@ -59,13 +59,8 @@ class Hemichannel:
     def _openness(self, c: Concentrations) -> Any:
         """(n,) permeability of the membrane [um/s]."""
         return self.density * self.permeability * self.open_probability(
-            c[self.calcium], _level(c, self.calcium_outside), _level(c, self.V))
+            c[self.calcium], level(c, self.calcium_outside), level(c, self.V))
 
     def _out(self, amount: Any) -> dict[Species, Any]:
         """What each side gains when so much leaves the cell."""
-        return {self.transmitter: amount} | ({self.inside: -amount} if isinstance(self.inside, Species) else {})
-
-
-def _level(c: Concentrations, value: float | Species) -> Any:
-    """What a species is at, or the number it is held at."""
-    return c[value] if isinstance(value, Species) else value
+        return {self.transmitter: amount} | gained(self.inside, -amount)

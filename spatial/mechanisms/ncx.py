@@ -7,7 +7,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Held, Species, gained, level
 from spatial.units import FARADAY, ion_flux, mM, mV, pA, um2
 
 _GAS = 8.314462618  # J/(mol K); CODATA 2018
@@ -24,10 +24,10 @@ class NCX:
     where: Place
     calcium: Species  # cytosol
     outside: Species  # Ca2+ that came from outside: a ledger, or Ca2+ of the ECS
-    sodium: float | Species = 15 * mM  # cytosol; Oschmann 2017
-    sodium_outside: float | Species = 150 * mM  # Oschmann 2017
-    calcium_outside: float | Species = 1.8 * mM  # Oschmann 2017; if a species, the same as `outside`
-    V: float | Species = -85 * mV  # Oschmann 2017
+    sodium: Held = 15 * mM  # cytosol; Oschmann 2017
+    sodium_outside: Held = 150 * mM  # Oschmann 2017
+    calcium_outside: Held = 1.8 * mM  # Oschmann 2017; if a species, the same as `outside`
+    V: Held = -85 * mV  # Oschmann 2017
     I_max: float = 1e-4 * pA / um2  # 1e-4 A/m^2; Oschmann 2017
     K_sodium: float = 87.5 * mM  # K_mN; Oschmann 2017
     K_calcium: float = 1.38 * mM  # K_mC; Oschmann 2017
@@ -45,14 +45,10 @@ class NCX:
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol and Na+ out of it [uM um/s]."""
         flux = ion_flux(1.0, valence=1) * self.current(
-            c[self.calcium], _level(c, self.sodium), _level(c, self.sodium_outside), _level(c, self.calcium_outside),
-            _level(c, self.V))
-        gains: dict[Species, Any] = {self.calcium: flux, self.outside: -flux}
-        if isinstance(self.sodium, Species):
-            gains[self.sodium] = -3 * flux
-        if isinstance(self.sodium_outside, Species):
-            gains[self.sodium_outside] = 3 * flux
-        return gains
+            c[self.calcium], level(c, self.sodium), level(c, self.sodium_outside), level(c, self.calcium_outside),
+            level(c, self.V))
+        return {self.calcium: flux, self.outside: -flux,
+                **gained(self.sodium, -3 * flux), **gained(self.sodium_outside, 3 * flux)}
 
     def current(self, calcium: Any, sodium: Any, sodium_outside: Any, calcium_outside: Any, V: Any) -> Any:
         """Outward current [pA/um^2]; above zero Ca2+ enters. Concentrations in uM, V in mV."""
@@ -70,8 +66,3 @@ class NCX:
     def thermal(self) -> float:
         """RT/F [mV]."""
         return 1e3 * _GAS * self.temperature / FARADAY
-
-
-def _level(c: Concentrations, value: float | Species) -> Any:
-    """What a species is at, or the number it is held at."""
-    return c[value] if isinstance(value, Species) else value

@@ -7,7 +7,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Mechanism, Reaction, Species
+from spatial.model import Concentrations, Gains, Mechanism, Reaction, Species, gained
 from spatial.units import s, uM
 
 
@@ -96,11 +96,11 @@ class Production:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """What is made."""
-        return {self.species: self.flux, **({} if self.ledger is None else {self.ledger: -self.flux})}
+        return {self.species: self.flux, **gained(self.ledger, -self.flux)}
 
     def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
         """One molecule made."""
-        return [Reaction({self.species: 1, **({} if self.ledger is None else {self.ledger: -1})}, self.flux)]
+        return [Reaction({self.species: 1, **gained(self.ledger, -1)}, self.flux)]
 
 
 def baseline(species: Species, level: float, loss: Mechanism, others: Mapping[Species, float] | None = None,
