@@ -91,7 +91,7 @@ def playable() -> list[type]:
                for m in pkgutil.iter_modules(spatial.mechanisms.__path__)]
     found = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)
              if kind.__module__ == module.__name__ and hasattr(kind, "reactions") and dataclasses.is_dataclass(kind)]
-    return [kind for kind in found if {Species, Place, float} >= {
+    return [kind for kind in found if {Species, Place, float, float | Floats} >= {
         hint for name, hint in get_type_hints(kind).items() if default_of(kind, name) is dataclasses.MISSING}]
 
 
@@ -116,7 +116,7 @@ def example(kind: type, place: Place) -> Any:
 def test_enough_mechanisms_have_reactions():
     names = {kind.__name__ for kind in playable()}
     assert names >= {"Buffer", "ERLeak", "PlasmaLeak", "SERCA", "PMCA", "Injection", "Conversion", "IP3Degradation",
-                     "PLCBeta", "PLCDelta", "GqReceptor", "Transporter"}
+                     "PLCBeta", "PLCDelta", "GqReceptor", "Transporter", "NTPDase", "CD73", "AdenosineUptake", "Best1"}
 
 
 @pytest.mark.parametrize("kind", playable(), ids=lambda kind: kind.__name__)

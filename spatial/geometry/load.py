@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra, cell_volumes, piece_labels
+from spatial.geometry.tortuosity import checked
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
@@ -29,7 +31,8 @@ def load(path: str | Path, unit: float = um, names: Mapping[int, str] | None = N
     integer cell data, of the file. They are called what `names` says for their number, else what the
     file says, else "region 1" and so on; a region alone and without a name is the "cytosol". A name
     may give a part and the properties of a homogenised medium: "ecs/neuropil volume_fraction=0.2
-    tortuosity=1.6". Triangles in a named physical group are a membrane of that name where they lie
+    tortuosity=1.6", or tortuosity=1.5,1.6,1.7 along x, y, z, or for a matrix its 9 numbers, or the 6 from the
+    diagonal on, row by row. Triangles in a named physical group are a membrane of that name where they lie
     between places or around them; other membranes are named by `surfaces.membranes`.
 
     Raises `InputError` for what cannot be read or would not be a sound mesh.
@@ -75,7 +78,9 @@ def _name(region: Region) -> str:
     if region.volume_fraction != 1:
         words.append(f"volume_fraction={region.volume_fraction!r}")
     if region.tortuosity != 1:
-        words.append(f"tortuosity={region.tortuosity!r}")
+        L = np.asarray(region.tortuosity)
+        values = L[np.triu_indices(3)] if L.ndim == 2 else np.atleast_1d(L)
+        words.append("tortuosity=" + ",".join(repr(value) for value in values.tolist()))
     return " ".join(words)
 
 
@@ -85,14 +90,22 @@ def _region(name: str) -> Region:
     given = dict(word.partition("=")[::2] for word in words if "=" in word)
     place, _, part = " ".join(word for word in words if "=" not in word).partition("/")
     try:
+        tortuosity = _numbers(given.pop("tortuosity", "1"))
         values: dict[str, Any] = {key: float(value) for key, value in given.items()}
         region = Region(place, part=part or None, **values)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise InputError(f"region {name!r} must be a place, and may have a number as volume_fraction= "
-                         "and as tortuosity=") from None
-    for key, value in values.items():
-        positive(f"region {name!r}: {key}", value)
-    return region
+                         "and 1, 3, 6 or 9 numbers with commas between them as tortuosity=") from None
+    positive(f"region {name!r}: volume_fraction", region.volume_fraction)
+    return replace(region, tortuosity=checked(tortuosity, f"region {name!r}: tortuosity"))
+
+
+def _numbers(words: str) -> Floats:
+    """The tortuosity that these numbers stand for: one, three, or a matrix."""
+    values = np.array([float(word) for word in words.split(",")])
+    if len(values) == 6:
+        values = values[[0, 1, 2, 1, 3, 4, 2, 4, 5]]
+    return values.reshape({1: (), 3: (3,), 9: (3, 3)}[len(values)])
 
 
 def _read(path: Path) -> Any:

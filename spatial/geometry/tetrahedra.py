@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints
+from spatial.geometry.tortuosity import Tortuosity, checked
 
 OUTSIDE = "outside"
 _FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])  # outward, facing corner 0, 1, 2, 3
@@ -20,12 +21,16 @@ class Region:
     """What a set of tetrahedra is: resolved tissue, or a homogenised medium standing in for it.
 
     Regions of the same place are one place: concentration and flux are continuous between them.
+    Raises `InputError` for a tortuosity that is none; lists and arrays of numbers become tuples.
     """
 
     place: str
     volume_fraction: float = 1.0  # alpha, the part of the volume that the place fills
-    tortuosity: float = 1.0  # lambda, effective D is D / lambda^2
+    tortuosity: Tortuosity = 1.0  # lambda, effective D is D / lambda^2; or three values, or a matrix
     part: str | None = None  # a name for this part of the place, where mechanisms can act on it alone
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tortuosity", checked(self.tortuosity, f"region {self.place!r}: tortuosity"))
 
 
 @dataclass(frozen=True, eq=False)

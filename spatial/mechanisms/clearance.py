@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
+
 from spatial import checks
-from spatial.geometry.place import Place
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 
 
@@ -12,16 +15,20 @@ from spatial.model import Concentrations, Gains, Reaction, Species
 class Conversion:
     """`source` becomes `product` at `rate` [1/s]; with a ledger as product, it is cleared (biophysics A8).
 
-    On a volume the rate is per volume. On the boundary of an open domain it is a permeability [um/s].
+    On a volume the rate is per volume. On the boundary of an open domain it is a permeability [um/s], such as
+    `operators.open_boundary.far_permeability` gives. It is a number, or one for each element of `where`.
     """
 
     where: Place
     source: Species
     product: Species
-    rate: float
+    rate: float | Floats
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        if np.shape(self.rate) not in ((), (len(self.where),)):
+            raise InputError(f"Conversion: rate has shape {np.shape(self.rate)}; "
+                             f"{self.where.name!r} has {len(self.where)} elements")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Amount converted per measure of where it happens, and per second."""

@@ -6,13 +6,16 @@ fields on any tetrahedra. Where regions meet in a membrane each side has its own
 membrane is sealed unless a mechanism acts on it.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Mesh, Place
-from spatial.geometry.tetrahedra import Tetrahedra, triangle_areas
+from spatial.geometry.tetrahedra import Region, Tetrahedra, triangle_areas
+from spatial.geometry.tortuosity import conduction
 
 _EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 
@@ -21,8 +24,9 @@ def discretise(shape: Tetrahedra) -> Mesh:
     """The places of a tetrahedral mesh: a volume per place name, and its named membranes.
 
     Regions of one place share their vertices; a homogenised region counts with its volume
-    fraction alpha in the measure, and alpha / lambda^2 in the transmissibility. A region with the name
-    of a part is also a place of its own, without links, that touches the whole.
+    fraction alpha in the measure, and alpha / lambda^2 (or alpha times the tensor D*/D) in the
+    transmissibility. A region with the name of a part is also a place of its own, without links, that
+    touches the whole.
     """
     local: dict[str, Ints] = {}
     places = []
@@ -31,13 +35,19 @@ def discretise(shape: Tetrahedra) -> Mesh:
         vertices, cells = _neighbours_together(shape.cells[chosen])
         local[name] = np.full(len(shape.points), -1, np.int64)
         local[name][vertices] = np.arange(len(vertices))
-        regions = [shape.regions[k] for k in shape.region[chosen]]
-        alpha = np.array([region.volume_fraction for region in regions])
-        slowing = np.array([region.tortuosity ** 2 for region in regions])
-        places.append(volume_place(name, shape.points[vertices], cells, alpha, alpha / slowing))
+        alpha = np.array([region.volume_fraction for region in shape.regions])[shape.region[chosen]]
+        conducting = _conducting(shape.regions)[shape.region[chosen]]
+        places.append(volume_place(name, shape.points[vertices], cells, alpha, conducting))
     membranes = [_membrane(name, shape, triangles, local) for name, triangles in shape.membranes.items()]
     parts = [_part(region.part, shape, k, local) for k, region in enumerate(shape.regions) if region.part]
     return Mesh.of(*places, *membranes, *parts)
+
+
+def _conducting(regions: Sequence[Region]) -> Floats:
+    """(k,) alpha / lambda^2 of each region, or (k, 3, 3) where one conducts better along some axis than others."""
+    if all(isinstance(region.tortuosity, float) for region in regions):
+        return np.array([region.volume_fraction / float(np.square(region.tortuosity)) for region in regions])
+    return np.array([region.volume_fraction * conduction(region.tortuosity) for region in regions])
 
 
 def _neighbours_together(cells: Ints) -> tuple[Ints, Ints]:
@@ -59,15 +69,16 @@ def volume_place(name: str, points: Floats, cells: Ints,
                  filled: Floats | float = 1.0, conducting: Floats | float = 1.0) -> Place:
     """A volume whose elements are the median duals of the vertices of (m, 4) cells.
 
-    `filled` and `conducting` are the parts of each cell that hold and that conduct (alpha, alpha/lambda^2).
+    `filled` (m,) and `conducting` are the parts of each cell that hold and that conduct (alpha, alpha/lambda^2);
+    `conducting` is (m,), or (m, 3, 3) for tensors.
     """
     gradients, volume = _gradients(points, cells)
     if (volume <= 0).any():
         raise InputError(f"{name!r} has {(volume <= 0).sum()} inverted or flat tetrahedra; repair the mesh first")
     measure = lumped(cells, volume * filled, len(points))
     first, second = cells[:, _EDGES[:, 0]], cells[:, _EDGES[:, 1]]
-    coupling = -np.einsum("mek,mek->me", gradients[:, _EDGES[:, 0]], gradients[:, _EDGES[:, 1]])
-    coupling *= (volume * conducting)[:, None]
+    flow = gradients @ conducting if np.ndim(conducting) == 3 else gradients * np.reshape(conducting, (-1, 1, 1))
+    coupling = -np.einsum("mek,mek->me", flow[:, _EDGES[:, 0]], gradients[:, _EDGES[:, 1]]) * volume[:, None]
     pairs = np.sort(np.stack([first.ravel(), second.ravel()], axis=1), axis=1)
     edges = coo_matrix((coupling.ravel(), pairs.T), shape=(len(points),) * 2).tocsr().tocoo()
     links = np.stack([edges.row, edges.col], axis=1).astype(np.int64)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from spatial.geometry.place import Mesh
-from spatial.mechanisms.clearance import Conversion, open_permeability
+from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.model import Mechanism, Species
+from spatial.operators.open_boundary import FAR_BOUNDARY, far_permeability
 from spatial.scenarios.settings import LEDGER, SITES, Settings
 from spatial.units import uM
 
@@ -48,13 +49,13 @@ class Extracellular:
 
     def _boundary(self, mesh: Mesh, settings: Settings) -> list[Mechanism]:
         """The tissue goes on beyond the far boundary, for each molecule."""
-        far = mesh["far boundary"]
-        radius = float(((far.centres - far.centres.mean(axis=0)) ** 2).sum(axis=1).mean() ** 0.5)
+        far, ecs = mesh[FAR_BOUNDARY], mesh["ecs"]
+        middle = far.measure @ far.centres / far.total
         fates = ((self.glutamate, self.glutamate_gone, settings.glutamate_loss),
                  (self.atp, self.purine_gone, settings.atp_loss),
                  (self.adenosine, self.purine_gone, settings.adenosine_loss),
                  (self.d_serine, self.d_serine_gone, settings.d_serine_loss))
-        return [Conversion(far, species, gone, open_permeability(species.D, radius, 0.2, 1.6, loss))
+        return [Conversion(far, species, gone, far_permeability(far, ecs, species.D, middle, 0.2, 1.6, loss))
                 for species, gone, loss in fates]
 
     def _release(self, mesh: Mesh, settings: Settings, calcium: Species) -> list[Mechanism]:

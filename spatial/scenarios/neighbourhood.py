@@ -15,6 +15,7 @@ from spatial.geometry.tripartite import Tripartite, tripartite
 from spatial.geometry.well_mixed import pool
 from spatial.operators.control_volumes import discretise
 from spatial.operators.grid import in_homogenised_tissue
+from spatial.operators.open_boundary import FAR_BOUNDARY, outer_faces
 from spatial.units import um, um3
 
 DENSITY = 1.69 / um3  # of synapses in CA1 neuropil; Rusakov & Kullmann 1998
@@ -25,7 +26,7 @@ _REACH = 0.8 * um  # from a process to the synapses around it: they keep off the
 _TRIES = 100
 _WANTED = {"cytosol": "region 'cytosol'", "er": "region 'er'", "ecs": "region 'ecs'",
            "neuropil": "region 'ecs/neuropil'", PLASMA_MEMBRANE: "membrane between cytosol and ecs",
-           ER_MEMBRANE: "membrane between er and cytosol", "far boundary": "boundary around ecs"}
+           ER_MEMBRANE: "membrane between er and cytosol", FAR_BOUNDARY: "boundary around ecs"}
 
 
 Test = Callable[[Floats], NDArray[np.bool_]]
@@ -113,13 +114,8 @@ def _with_edges(mesh: Mesh) -> Mesh:
     """The mesh with the whole grid of ECS as neuropil, and the grid's outer faces as far boundary."""
     ecs = mesh["ecs"]
     everywhere = np.arange(len(ecs))
-    step = np.array([np.diff(np.unique(x)[:2])[0] for x in ecs.centres.T])
-    outer = (ecs.centres == ecs.centres.min(axis=0)) | (ecs.centres == ecs.centres.max(axis=0))
-    area = outer @ (step.prod() / step)
-    edge = np.flatnonzero(area)
     return mesh.with_places(
-        Place("neuropil", 3, ecs.measure, ecs.centres, touches={"ecs": everywhere}),
-        Place("far boundary", 2, area[edge], ecs.centres[edge], touches={"ecs": edge}))
+        Place("neuropil", 3, ecs.measure, ecs.centres, touches={"ecs": everywhere}), outer_faces(ecs))
 
 
 def _cleft(mesh: Mesh) -> Floats:

@@ -1,0 +1,357 @@
+"""Label volumes, such as segmented electron microscopy: voxels as control volumes, membranes without the staircase.
+
+Between voxels the two-point flux is exact. The faces between two cells over-count a membrane's area, 1.5 times for
+a sphere; each is weighted by |n . e|, the cosine between its own direction and the smoothed normal of the membrane,
+and sum |n . e| |n . e| over the three directions is 1.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from spatial.checks import InputError, positive
+from spatial.geometry.load import LARGEST, SMALLEST
+from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.units import nm
+
+ECS = "ecs"
+_NAMES = {frozenset({"cytosol", ECS}): PLASMA_MEMBRANE, frozenset({"cytosol", "er"}): ER_MEMBRANE}
+_SMOOTHING = 1.5  # voxels (of their sides' geometric mean), of the normals of membranes; choice, by areas of spheres
+_LITTLE = 0.7  # voxels, of the normals along which cells shrink; choice: more blunts thin sheets, less keeps the stairs
+_MARGIN = 3  # voxels around a cell in which its depth is computed
+_MOST_DROPPED = 0.1  # part of the ECS that may lie in pieces of its own; choice
+_LEAST = 1e-6  # of |n . e|, so that every face has an area
+_BRICK = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
+
+Mask = NDArray[np.bool_]
+Depths = NDArray[np.floating[Any]]
+Triple = tuple[float, float, float]
+
+
+class Dropped(UserWarning):
+    """A part of the extracellular space is cut off from the rest, and left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Which cell each voxel belongs to; 0 is the extracellular space. The corner of voxel (0, 0, 0) is the origin."""
+
+    values: Ints  # (n, m, k), >= 0
+    voxel: Triple  # um
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or self.values.size == 0 or self.values.dtype.kind not in "iu":
+            raise InputError(f"labels are an array of {self.values.dtype} of shape {self.values.shape}; "
+                             "they must be integers, at least one, in three dimensions")
+        if self.values.min() < 0:
+            raise InputError(f"labels go down to {self.values.min()}; they must be >= 0, 0 for the extracellular space")
+        if len(self.voxel) != 3:
+            raise InputError(f"a voxel has {len(self.voxel)} sides; it must have three, in um")
+        for axis, side in zip("xyz", self.voxel, strict=True):
+            positive(f"side of a voxel along {axis} [um]", side)
+
+    @property
+    def extent(self) -> Floats:
+        """(3,) length of the block along x, y, z [um]."""
+        return np.multiply(self.values.shape, self.voxel)
+
+    def fraction(self, label: int) -> float:
+        """The part of all voxels that has this label."""
+        return float(np.mean(self.values == label))
+
+
+def load_labels(path: str | Path, voxel: Triple | None = None, name: str | None = None) -> Labels:
+    """The label volume of a .npz file: its only array of integers in three dimensions, or the one called `name`.
+
+    `voxel` gives the sides of a voxel [um]; without it the file must have them as an array "voxel_nm".
+    Raises `InputError` for a file that is not there, cannot be read, or does not say which array is meant, and for
+    a block whose size suggests another unit.
+    """
+    arrays = _arrays(Path(path))
+    volumes = [key for key, each in arrays.items() if each.ndim == 3 and each.dtype.kind in "iu"]
+    if name is None and len(volumes) != 1:
+        raise InputError(f"{path} holds {len(volumes)} arrays of integers in three dimensions, not one; "
+                         f"name one of {sorted(arrays)}")
+    chosen = volumes[0] if name is None else name
+    if chosen not in arrays:
+        raise InputError(f"{path} has no array {chosen!r}; it has {sorted(arrays)}")
+    if voxel is None:
+        if arrays.get("voxel_nm", np.zeros(0)).shape != (3,):
+            raise InputError(f"{path} does not say how large a voxel is; pass voxel=(dx, dy, dz) in um")
+        voxel = cast(Triple, tuple(float(side) * nm for side in arrays["voxel_nm"]))
+    found = arrays[chosen]
+    labels = Labels(found.astype(np.int64) if found.dtype.kind in "iu" else found, voxel)
+    extent = float(labels.extent.max())
+    if not SMALLEST <= extent <= LARGEST:
+        raise InputError(f"{path}: its extent is {extent:.3g} um, not {SMALLEST:g} to {LARGEST:g} um; give the "
+                         "sides of a voxel in um, such as voxel=(16 * nm, 16 * nm, 40 * nm)")
+    return labels
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"there is no file of labels {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except Exception as error:  # numpy, zipfile and zlib each raise their own
+        raise InputError(f"{path} cannot be read as a .npz file of labels: {error}") from None
+
+
+# Shrinking
+
+
+def shrunk(labels: Labels, distance: float, refine: Sequence[int] = (1, 1, 1)) -> Labels:
+    """The labels with `distance` [um] taken off every cell, all around, and given to the extracellular space.
+
+    `refine` cuts voxels into so many along x, y, z, as is needed where 2 `distance` is no wider than a voxel. The
+    depth below a cell's surface is found on the voxels given and interpolated between their centres (Raya & Udupa
+    1990), so that their staircase does not count as surface. The faces of the block are no surface.
+    """
+    positive("shrunk: distance [um]", distance)
+    depth, owner = _depths(labels, refine)
+    return Labels(np.where(depth < distance, 0, owner), _refined(labels.voxel, refine))
+
+
+def shrink_for(labels: Labels, fraction: float, refine: Sequence[int] = (1, 1, 1)) -> float:
+    """The distance [um] by which to shrink the labels for an extracellular space of this volume fraction."""
+    if not labels.fraction(0) < fraction < 1:
+        raise InputError(f"shrink_for: the volume fraction is {fraction:g}; it must lie between "
+                         f"{labels.fraction(0):g}, what the labels leave, and 1")
+    return float(np.quantile(_depths(labels, refine)[0], fraction))
+
+
+def _refined(voxel: Triple, refine: Sequence[int]) -> Triple:
+    if len(refine) != 3 or any(int(parts) != parts or parts < 1 for parts in refine):
+        raise InputError(f"refine is {tuple(refine)}; it must be three whole numbers >= 1, along x, y and z")
+    return cast(Triple, tuple(side / parts for side, parts in zip(voxel, refine, strict=True)))
+
+
+def _depths(labels: Labels, refine: Sequence[int]) -> tuple[Depths, Ints]:
+    """How deep [um] each refined voxel's centre lies in the cell it belongs to, and that cell's label."""
+    _refined(labels.voxel, refine)
+    present, number = np.unique(labels.values, return_inverse=True)
+    number = number.reshape(labels.values.shape)
+    depth = np.full(np.array(number.shape) * refine, -np.inf, np.float32)
+    owner = np.zeros(depth.shape, np.int64)
+    for k, box in enumerate(ndimage.find_objects(number + 1)):
+        if present[k] == 0:
+            continue
+        around = _grown(box, _MARGIN, number.shape)
+        fine = tuple(slice(part.start * cut, part.stop * cut) for part, cut in zip(around, refine, strict=True))
+        found = _interpolated(signed_depth(number[around] == k, labels.voxel), refine)
+        deeper = found > depth[fine]
+        depth[fine][deeper] = found[deeper]
+        owner[fine][deeper] = present[k]
+    return depth, owner
+
+
+def _grown(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(max(0, part.start - by), min(size, part.stop + by))
+                 for part, size in zip(box, shape, strict=True))
+
+
+def signed_depth(inside: Mask, voxel: Triple) -> Depths:
+    """Depth [um] of each voxel's centre below the surface of what is inside, negative outside; far without a surface.
+
+    The surface passes between the centres of voxels inside and outside, and the staircase is no part of it: from
+    the nearest centre on the other side the way to the plane there is added, along its normal.
+    """
+    if inside.all() or not inside.any():
+        return np.full(inside.shape, np.linalg.norm(np.multiply(inside.shape, voxel)) * (1 if inside.all() else -1))
+    nearest = np.where(inside, _nearest_other(inside, voxel), _nearest_other(~inside, voxel))
+    rough = _to_faces(nearest, voxel) * np.where(inside, 1, -1)
+    smooth, slope = _smoothed(rough.astype(np.float32), voxel, _LITTLE)
+    length = np.maximum(np.linalg.norm(slope, axis=-1), 1e-6)
+    at = tuple(nearest)
+    found, straight = (smooth / length)[at], np.zeros(inside.shape, np.float32)
+    for axis, side in enumerate(voxel):
+        away = (_positions(inside.shape, axis) - nearest[axis]) * side
+        found += away * (slope[..., axis] / length)[at]
+        straight += away ** 2
+    straight = np.sqrt(straight)
+    least = straight - np.linalg.norm(voxel)
+    return np.where(inside, np.clip(found, least, straight), np.clip(found, -straight, -least))
+
+
+def _nearest_other(here: Mask, voxel: Triple) -> Ints:
+    """(3, n, m, k) indices of the voxel that is not here whose centre is nearest to each one."""
+    return np.asarray(ndimage.distance_transform_edt(here, voxel, return_distances=False, return_indices=True))
+
+
+def _positions(shape: tuple[int, ...], axis: int) -> Ints:
+    """The index of each voxel along an axis, to be broadcast over the others."""
+    return np.arange(shape[axis]).reshape([-1 if k == axis else 1 for k in range(3)])
+
+
+def _to_faces(nearest: Ints, voxel: Triple) -> Depths:
+    """Distance [um] from each voxel's centre to the nearest point of the voxel whose index is `nearest`."""
+    square = np.zeros(nearest.shape[1:], np.float32)
+    for axis, side in enumerate(voxel):
+        away = np.abs(nearest[axis] - _positions(nearest.shape[1:], axis))
+        square += (np.maximum(away - 0.5, 0.0) * side) ** 2
+    return np.asarray(np.sqrt(square))
+
+
+def _smoothed(depth: Depths, voxel: Triple, width: float) -> tuple[Depths, Depths]:
+    """A depth smoothed over a Gaussian of `width` voxels, and its gradient (n, m, k, 3)."""
+    sides, pad = np.array(voxel), int(np.ceil(4 * width * np.cbrt(np.prod(voxel)) / min(voxel)))
+    padded = np.pad(depth, pad, "reflect", reflect_type="odd")
+    smooth = ndimage.gaussian_filter(padded, width * np.cbrt(np.prod(voxel)) / sides)
+    within = (slice(pad, -pad),) * 3
+    slope = np.stack([np.gradient(smooth, side, axis=k)[within] for k, side in enumerate(sides)], axis=-1)
+    return smooth[within], slope
+
+
+def _interpolated(values: Depths, refine: Sequence[int]) -> Depths:
+    """Values at voxel centres, linearly interpolated to the centres of the parts of each voxel."""
+    for axis, (size, parts) in enumerate(zip(values.shape, refine, strict=True)):
+        if parts == 1 or size == 1:
+            values = np.repeat(values, parts, axis)
+            continue
+        where = np.clip((np.arange(size * parts) + 0.5) / parts - 0.5, 0, size - 1)
+        low = np.minimum(where.astype(int), size - 2)
+        part = (where - low).astype(np.float32).reshape([-1 if k == axis else 1 for k in range(3)])
+        values = np.take(values, low, axis) * (1 - part) + np.take(values, low + 1, axis) * part
+    return values
+
+
+# Places
+
+
+def extracellular(labels: Labels) -> Place:
+    """The voxels labelled 0, "ecs": those joined across faces in one piece, the largest.
+
+    Warns with `Dropped` where there are other pieces, saying how much they hold. Raises `InputError` where that
+    is over a tenth, or where no voxel is labelled 0.
+    """
+    return _volume(ECS, _in_one_piece(labels), labels.voxel)
+
+
+def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]]) -> Mesh:
+    """Places of voxels: one for each label, or group of labels, named, and "ecs" where any voxel is labelled 0.
+
+    Between each two places lies a membrane, an element per face, named "plasma membrane" and "er membrane" where
+    that is what it is, else "a|b" in the order of `places`, ecs last. All other labels are obstacles.
+    """
+    owner, names = _owners(labels, places)
+    if (labels.values == 0).any():
+        owner[_in_one_piece(labels)] = len(names)
+        names.append(ECS)
+    number, boxes = np.full(owner.shape, -1, np.int64), ndimage.find_objects(owner + 1)
+    volumes = []
+    for k, (name, box) in enumerate(zip(names, boxes, strict=True)):
+        inside = owner[box] == k
+        number[box][inside] = np.arange(inside.sum())
+        volumes.append(_volume(name, inside, labels.voxel, [part.start for part in box]))
+    return Mesh.of(*volumes, *_membranes(names, owner, boxes, number, labels.voxel))
+
+
+def _owners(labels: Labels, places: Mapping[str, int | Sequence[int]]) -> tuple[Ints, list[str]]:
+    """Which place each voxel belongs to, -1 for none, and the names of the places."""
+    if ECS in places:
+        raise InputError(f"voxel_mesh: {ECS!r} is the place of the voxels labelled 0; call no group of labels so")
+    owner, names = np.full(labels.values.shape, -1, np.int64), [*places]
+    for k, (name, group) in enumerate(places.items()):
+        for label in np.atleast_1d(np.asarray(group, np.int64)):
+            chosen = labels.values == label
+            if label == 0 or not chosen.any():
+                raise InputError(f"voxel_mesh: {name!r} is to be label {label}, which "
+                                 + ("is the extracellular space" if label == 0 else "no voxel has"))
+            if (owner[chosen] >= 0).any():
+                raise InputError(f"voxel_mesh: label {label} is to be {names[owner[chosen].max()]!r} and {name!r}")
+            owner[chosen] = k
+    return owner, names
+
+
+def _in_one_piece(labels: Labels) -> Mask:
+    """The voxels labelled 0 in the largest piece."""
+    if not (labels.values == 0).any():
+        raise InputError("no voxel is labelled 0, so there is no extracellular space; shrink the labels first")
+    piece, count = ndimage.label(labels.values == 0)
+    sizes = np.bincount(piece.ravel())[1:]
+    dropped = 1 - sizes.max() / sizes.sum()
+    said = f"the extracellular space falls into {count} pieces; all but the largest hold {dropped:.2%} of it"
+    if dropped > _MOST_DROPPED:
+        raise InputError(f"{said}, and at most {_MOST_DROPPED:.0%} may be left out; shrink the labels further, "
+                         "or refine them more")
+    if count > 1:
+        warnings.warn(f"{said} and are left out", Dropped, stacklevel=3)
+    return np.asarray(piece == 1 + sizes.argmax())
+
+
+def _volume(name: str, inside: Mask, voxel: Triple, start: Sequence[int] = (0, 0, 0)) -> Place:
+    """The voxels inside a part of the block, which begins at voxel `start`, as control volumes joined across faces."""
+    number = np.full(inside.shape, -1, np.int64)
+    number[inside] = np.arange(inside.sum())
+    volume = float(np.prod(voxel))
+    links, transmissibility = [], []
+    for axis, side in enumerate(voxel):
+        one, other = _across(number, axis)
+        joined = (one >= 0) & (other >= 0)
+        links.append(np.stack([one[joined], other[joined]], axis=1))
+        transmissibility.append(np.full(len(links[-1]), volume / side ** 2))
+    centres = np.asarray((np.argwhere(inside) + start + 0.5) * voxel, np.float64)
+    return Place(name, 3, np.full(len(centres), volume), centres, np.concatenate(links),
+                 np.concatenate(transmissibility), cells=_bricks(number))
+
+
+def _across(values: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The values on both sides of every face between voxels that are neighbours along an axis."""
+    low, high = [slice(None)] * 3, [slice(None)] * 3
+    low[axis], high[axis] = slice(None, -1), slice(1, None)
+    return values[tuple(low)], values[tuple(high)]
+
+
+def _bricks(number: Ints) -> Ints:
+    """(k, 8) bricks between the centres of neighbouring voxels that all belong to the place."""
+    nx, ny, nz = (size - 1 for size in number.shape)
+    corners = np.stack([number[a:a + nx, b:b + ny, c:c + nz].ravel() for a, b, c in _BRICK], axis=1)
+    return np.asarray(corners[(corners >= 0).all(axis=1)])
+
+
+def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]], number: Ints,
+               voxel: Triple) -> Iterator[Place]:
+    """The faces between each two places as a membrane, each with its share of the true area."""
+    low, axis = _faces(owner)
+    lengths = np.array(voxel, np.float64)
+    high = low + np.eye(3, dtype=np.int64)[axis]
+    sides = np.stack([owner[tuple(each.T)] for each in (low, high)])
+    touched = np.stack([number[tuple(each.T)] for each in (low, high)])
+    touched = np.where(sides[0] < sides[1], touched, touched[::-1])
+    inner, outer = sides.min(axis=0), sides.max(axis=0)
+    for a in np.unique(inner):
+        own = np.flatnonzero(inner == a)
+        around = _grown(boxes[a], _MARGIN, owner.shape)
+        start = [part.start for part in around]
+        weight = _cosines(owner[around] == a, voxel, low[own] - start, high[own] - start, axis[own])
+        area: Floats = np.prod(lengths) / lengths[axis[own]] * np.maximum(weight, _LEAST)
+        centres: Floats = ((low[own] + high[own]) / 2 + 0.5) * lengths
+        for b in np.unique(outer[own]):
+            pair, here = (names[a], names[b]), outer[own] == b
+            yield Place(_NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here],
+                        touches=dict(zip(pair, touched[:, own[here]], strict=True)))
+
+
+def _faces(owner: Ints) -> tuple[Ints, Ints]:
+    """The faces between voxels of different places: (f, 3) the voxel before each, and (f,) the axis across it."""
+    found = []
+    for axis in range(3):
+        one, other = _across(owner, axis)
+        found.append(np.argwhere((one != other) & (one >= 0) & (other >= 0)))
+    return np.concatenate(found), np.repeat(np.arange(3), [len(each) for each in found])
+
+
+def _cosines(inside: Mask, voxel: Triple, low: Ints, high: Ints, axis: Ints) -> Floats:
+    """(f,) |n . e| of faces of what is inside: n along the gradient of the smoothed depth below its surface."""
+    _, slope = _smoothed(signed_depth(inside, voxel), voxel, _SMOOTHING)
+    normal = np.asarray(slope[tuple(low.T)] + slope[tuple(high.T)], np.float64)
+    length = np.linalg.norm(normal, axis=1)
+    return np.asarray(np.abs(normal[np.arange(len(low)), axis]) / np.where(length > 0, length, 1.0), np.float64)
