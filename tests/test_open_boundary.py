@@ -6,6 +6,7 @@ from toy_mechanisms import Source
 from toy_places import shells, spot
 
 from spatial.checks import InputError
+from spatial.geometry.bricks import graded_grid, stretched_edges
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import PLASMA_MEMBRANE, ball, box
 from spatial.geometry.tetrahedra import Region
@@ -16,7 +17,7 @@ from spatial.mechanisms.clearance import Conversion, open_permeability
 from spatial.model import Model, Species
 from spatial.observe.probes import at, each, total
 from spatial.operators.control_volumes import discretise
-from spatial.operators.grid import graded_grid, grid, stretched_edges
+from spatial.operators.grid import grid
 from spatial.operators.open_boundary import far_permeability, outer_faces, outward
 from spatial.operators.steady import steady
 from spatial.simulate import simulate

@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial import Delaunay
 
 from spatial.checks import InputError
+from spatial.geometry.bricks import graded_grid, stretched_edges
 from spatial.geometry.load import load, save
 from spatial.geometry.shapes import box, positively_oriented
 from spatial.geometry.tetrahedra import Region, cell_volumes
@@ -16,7 +17,7 @@ from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each, total
 from spatial.operators.control_volumes import discretise, stiffness, volume_place
-from spatial.operators.grid import graded_grid, grid, in_homogenised_tissue, stretched_edges
+from spatial.operators.grid import grid, in_homogenised_tissue
 from spatial.simulate import simulate
 
 PRINCIPAL = (1.2, 1.6, 2.1)

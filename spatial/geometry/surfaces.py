@@ -1,7 +1,8 @@
 """Membranes by name, and the voids that closed ones enclose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from spatial.geometry.tetrahedra import OUTSIDE, Region, interfaces, surface_lab
 PLASMA_MEMBRANE = "plasma membrane"
 ER_MEMBRANE = "er membrane"
 
-_NAMES = {
-    ("er", "cytosol"): ER_MEMBRANE,
-    ("cytosol", "ecs"): PLASMA_MEMBRANE,
-    ("bouton", "ecs"): "presynaptic membrane",
-    ("spine", "ecs"): "postsynaptic membrane",
-    ("ecs", OUTSIDE): "far boundary",
-}
+NAMES: Mapping[frozenset[str], str] = MappingProxyType({
+    frozenset({"er", "cytosol"}): ER_MEMBRANE,
+    frozenset({"cytosol", "ecs"}): PLASMA_MEMBRANE,
+    frozenset({"bouton", "ecs"}): "presynaptic membrane",
+    frozenset({"spine", "ecs"}): "postsynaptic membrane",
+    frozenset({"ecs", OUTSIDE}): "far boundary",
+})
+"""Membranes that have a name of their own, by the places they lie between; others are called "a|b"."""
 
 
 def membranes(points: Floats, cells: Ints, region: Ints, regions: Sequence[Region]) -> dict[str, Ints]:
@@ -34,8 +36,8 @@ def membranes(points: Floats, cells: Ints, region: Ints, regions: Sequence[Regio
     found = interfaces(cells, place[region], names)
     if list(present) == ["cytosol"]:
         return _outer_and_voids(points, found["cytosol", OUTSIDE])
-    special = _NAMES if "ecs" in present else {**_NAMES, ("cytosol", OUTSIDE): PLASMA_MEMBRANE}
-    return {special.get(pair, "|".join(pair)): triangles for pair, triangles in found.items()}
+    special = {**NAMES} if "ecs" in present else {**NAMES, frozenset({"cytosol", OUTSIDE}): PLASMA_MEMBRANE}
+    return {special.get(frozenset(pair), "|".join(pair)): triangles for pair, triangles in found.items()}
 
 
 def _outer_and_voids(points: Floats, surface: Ints) -> dict[str, Ints]:

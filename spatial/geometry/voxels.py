@@ -16,19 +16,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spatial.checks import InputError, positive
+from spatial.geometry.bricks import graded_grid
 from spatial.geometry.load import LARGEST, SMALLEST
 from spatial.geometry.place import Floats, Ints, Mesh, Place
-from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.geometry.surfaces import NAMES
 from spatial.units import nm
 
 ECS = "ecs"
-_NAMES = {frozenset({"cytosol", ECS}): PLASMA_MEMBRANE, frozenset({"cytosol", "er"}): ER_MEMBRANE}
 _SMOOTHING = 1.5  # voxels (of their sides' geometric mean), of the normals of membranes; choice, by areas of spheres
 _LITTLE = 0.7  # voxels, of the normals along which cells shrink; choice: more blunts thin sheets, less keeps the stairs
 _MARGIN = 3  # voxels around a cell in which its depth is computed
 _MOST_DROPPED = 0.1  # part of the ECS that may lie in pieces of its own; choice
 _LEAST = 1e-6  # of |n . e|, so that every face has an area
-_BRICK = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
 
 Mask = NDArray[np.bool_]
 Depths = NDArray[np.floating[Any]]
@@ -289,18 +288,8 @@ def _in_one_piece(labels: Labels) -> Mask:
 
 def _volume(name: str, inside: Mask, voxel: Triple, start: Sequence[int] = (0, 0, 0)) -> Place:
     """The voxels inside a part of the block, which begins at voxel `start`, as control volumes joined across faces."""
-    number = np.full(inside.shape, -1, np.int64)
-    number[inside] = np.arange(inside.sum())
-    volume = float(np.prod(voxel))
-    links, transmissibility = [], []
-    for axis, side in enumerate(voxel):
-        one, other = _across(number, axis)
-        joined = (one >= 0) & (other >= 0)
-        links.append(np.stack([one[joined], other[joined]], axis=1))
-        transmissibility.append(np.full(len(links[-1]), volume / side ** 2))
-    centres = np.asarray((np.argwhere(inside) + start + 0.5) * voxel, np.float64)
-    return Place(name, 3, np.full(len(centres), volume), centres, np.concatenate(links),
-                 np.concatenate(transmissibility), cells=_bricks(number))
+    edges = [side * (first + np.arange(size + 1)) for side, first, size in zip(voxel, start, inside.shape, strict=True)]
+    return graded_grid(name, edges, inside.astype(float))
 
 
 def _across(values: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -308,13 +297,6 @@ def _across(values: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]
     low, high = [slice(None)] * 3, [slice(None)] * 3
     low[axis], high[axis] = slice(None, -1), slice(1, None)
     return values[tuple(low)], values[tuple(high)]
-
-
-def _bricks(number: Ints) -> Ints:
-    """(k, 8) bricks between the centres of neighbouring voxels that all belong to the place."""
-    nx, ny, nz = (size - 1 for size in number.shape)
-    corners = np.stack([number[a:a + nx, b:b + ny, c:c + nz].ravel() for a, b, c in _BRICK], axis=1)
-    return np.asarray(corners[(corners >= 0).all(axis=1)])
 
 
 def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]], number: Ints,
@@ -336,7 +318,7 @@ def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]]
         centres: Floats = ((low[own] + high[own]) / 2 + 0.5) * lengths
         for b in np.unique(outer[own]):
             pair, here = (names[a], names[b]), outer[own] == b
-            yield Place(_NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here],
+            yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here],
                         touches=dict(zip(pair, touched[:, own[here]], strict=True)))
 
 

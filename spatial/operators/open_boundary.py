@@ -3,7 +3,7 @@
 Far from a source a steady field falls as exp(-rho/L)/rho, so the flux through the edge is a permeability times the
 concentration there. It is exact where what spreads is steady and comes from the centre; by how much it errs
 otherwise is measured in tests/benchmarks/results/open_boundary.md. Where time matters, or sources lie off the centre,
-let the grid reach further with bricks that grow (`grid.stretched_edges`), and put this at their edge.
+let the grid reach further with bricks that grow (`geometry.bricks.stretched_edges`), and put this at their edge.
 """
 
 from collections.abc import Sequence
