@@ -1,9 +1,11 @@
-"""The extracellular fields of the tripartite scenario: glutamate, ATP, adenosine and D-serine."""
+"""The extracellular fields of the tripartite scenario: glutamate, the purines from ATP to adenosine, and D-serine."""
 
 from dataclasses import dataclass
 
 from spatial.geometry.place import Mesh
+from spatial.mechanisms.adenosine_transport import AdenosineUptake
 from spatial.mechanisms.clearance import Conversion
+from spatial.mechanisms.ectonucleotidases import CD73, NTPDase
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.model import Mechanism, Species
@@ -18,6 +20,8 @@ class Extracellular:
 
     glutamate: Species
     atp: Species
+    adp: Species
+    amp: Species
     adenosine: Species
     d_serine: Species
     transporter: Species
@@ -40,20 +44,23 @@ class Extracellular:
             Transporter(mesh["plasma membrane"], self.glutamate, self.transporter, self.transporter_bound,
                         self.transporter_inward, self.glutamate_gone),
             Conversion(neuropil, self.glutamate, self.glutamate_gone, settings.glutamate_loss),
-            Conversion(ecs, self.atp, self.adenosine, settings.atp_loss),
-            Conversion(ecs, self.adenosine, self.purine_gone, settings.adenosine_loss),
+            NTPDase(ecs, self.atp, self.adp, self.amp),
+            CD73(ecs, self.atp, self.adp, self.amp, self.adenosine),
+            AdenosineUptake(ecs, self.adenosine, self.purine_gone),
             Conversion(ecs, self.d_serine, self.d_serine_gone, settings.d_serine_loss),
             *self._boundary(mesh, settings),
             *(self._release(mesh, settings, calcium) if settings.astrocyte else []),
         ]
 
     def _boundary(self, mesh: Mesh, settings: Settings) -> list[Mechanism]:
-        """The tissue goes on beyond the far boundary, for each molecule."""
+        """The tissue goes on beyond the far boundary, where each molecule is lost as it is far below saturation."""
         far, ecs = mesh[FAR_BOUNDARY], mesh["ecs"]
         middle = far.measure @ far.centres / far.total
         fates = ((self.glutamate, self.glutamate_gone, settings.glutamate_loss),
-                 (self.atp, self.purine_gone, settings.atp_loss),
-                 (self.adenosine, self.purine_gone, settings.adenosine_loss),
+                 (self.atp, self.purine_gone, NTPDase.V1 / NTPDase.K1),
+                 (self.adp, self.purine_gone, NTPDase.V2 / NTPDase.K2),
+                 (self.amp, self.purine_gone, CD73.V / CD73.K),
+                 (self.adenosine, self.purine_gone, AdenosineUptake.V / AdenosineUptake.K),
                  (self.d_serine, self.d_serine_gone, settings.d_serine_loss))
         return [Conversion(far, species, gone, far_permeability(far, ecs, species.D, middle, 0.2, 1.6, loss))
                 for species, gone, loss in fates]
@@ -90,6 +97,8 @@ def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
     return Extracellular(
         glutamate=Species("glutamate", ecs, D=760, scale=10 * uM),  # M; D* 297, Zheng 2008: 320
         atp=Species("ATP", ecs, D=300, scale=5 * uM),  # M
+        adp=Species("ADP", ecs, D=350, scale=5 * uM),  # M
+        amp=Species("AMP", ecs, D=400, scale=5 * uM),  # M
         adenosine=Species("adenosine", ecs, D=600, scale=0.1 * uM),  # M
         d_serine=Species("D-serine", ecs, D=900, scale=1 * uM),  # M; what is above its resting level
         transporter=Species("transporter", plasma, DENSITY, unit="uM um"),

@@ -34,8 +34,6 @@ class Settings:
     atp_emptying: float = 100 * ms  # astrocytes' fusion pores stay narrow for long; choice
     d_serine_emptying: float = 50 * ms  # choice
     glutamate_emptying: float = 0.1 * ms  # of a synaptic vesicle; choice
-    atp_loss: float = 0.9 / s  # ATP to adenosine: the first step of the cascade in target P1
-    adenosine_loss: float = 0.35 / s  # uptake: the last step of the cascade in target P1
     d_serine_loss: float = 0.5 / s  # default of biophysics A6
     glutamate_loss: float = 1262 / s  # binding by the neuropil's own transporters; biophysics A9
 

@@ -1,8 +1,8 @@
 """The default scenario: one synapse is paired with the postsynaptic cell, and the astrocyte listens.
 
 Spikes -> glutamate in the cleft -> spill-over to the astrocyte's receptors -> IP3 -> Ca2+ from the ER
--> vesicles of ATP and D-serine -> adenosine lowers release, D-serine gates plasticity, at the active
-synapse and at its silent neighbours.
+-> vesicles of ATP and D-serine -> ATP becomes adenosine, which lowers release; D-serine gates plasticity,
+at the active synapse and at its silent neighbours.
 """
 
 from dataclasses import dataclass
@@ -112,6 +112,7 @@ def _conserved(inside: Astrocyte, around: Extracellular, states: SynapseStates,
                settings: Settings) -> tuple[Conserved, ...]:
     """What the run must keep: what was released is somewhere, and what was there still is."""
     bound = (around.transporter_bound, around.transporter_inward)
+    purines = (around.atp, around.adp, around.amp, around.adenosine)
     return (
         Conserved("calcium", inside.total_calcium),
         Conserved("mobile buffer", {inside.mobile: 1.0, inside.mobile_bound: 1.0}),
@@ -119,8 +120,8 @@ def _conserved(inside: Astrocyte, around: Extracellular, states: SynapseStates,
         Conserved("transporter", {around.transporter: 1.0, **dict.fromkeys(bound, 1.0)}),
         Conserved("glutamate", {around.glutamate: 1.0, around.transporter_bound: 1.0, around.glutamate_gone: 1.0,
                                 states.leaving: 1.0, states.released: -1.0}),
-        Conserved("purines", {around.atp: 1.0, around.adenosine: 1.0, around.purine_gone: 1.0,
-                              around.atp_leaving: 1.0, around.atp_fused: -settings.atp_vesicle}),
+        Conserved("purines", {**dict.fromkeys(purines, 1.0), around.purine_gone: 1.0, around.atp_leaving: 1.0,
+                              around.atp_fused: -settings.atp_vesicle}),
         Conserved("D-serine", {around.d_serine: 1.0, around.d_serine_gone: 1.0,
                                around.d_serine_leaving: 1.0, around.d_serine_fused: -settings.d_serine_vesicle}),
     )
