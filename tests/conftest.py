@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 from spatial.checks import InputError
@@ -22,6 +21,8 @@ def gl() -> None:
 @pytest.fixture
 def record_property(record_property: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
     """pytest's own, for numpy's numbers too: what a test finds must get from the process it runs in to the report."""
+    import numpy as np  # not above: `spatial` sets how many threads its BLAS has
+
     def record(name: str, value: Any) -> None:
         record_property(name, np.asarray(value).tolist())
 

@@ -1,12 +1,15 @@
 """Small places that tests are run on."""
 
+from functools import partial
+
 import numpy as np
 from scipy.spatial import Delaunay
 
-from spatial.geometry.place import Floats, Place
+from spatial.geometry.place import Place
 from spatial.geometry.shapes import positively_oriented
 from spatial.geometry.tetrahedra import cell_volumes
 from spatial.operators.control_volumes import volume_place
+from spatial.operators.shells import shells as concentric
 
 
 def random_tetrahedra(seed: int, points: int = 60) -> Place:
@@ -19,14 +22,7 @@ def random_tetrahedra(seed: int, points: int = 60) -> Place:
     return volume_place("cytosol", where, cells[cell_volumes(where, cells) > 1e-9])
 
 
-def shells(edges: Floats, alpha: float = 1.0, tortuosity: float = 1.0) -> Place:
-    """Concentric shells between radii `edges` [um], the first of which may be 0."""
-    r = (edges[:-1] + edges[1:]) / 2
-    volume = 4 / 3 * np.pi * np.diff(edges ** 3)
-    links = np.stack([np.arange(len(r) - 1), np.arange(1, len(r))], axis=1)
-    crossing = 4 * np.pi * edges[1:-1] ** 2 / np.diff(r)
-    return Place("shells", 3, alpha * volume, np.outer(r, [1.0, 0.0, 0.0]), links,
-                 alpha / tortuosity ** 2 * crossing)
+shells = partial(concentric, "shells")
 
 
 def spot(place: Place, *elements: int) -> Place:
