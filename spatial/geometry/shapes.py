@@ -1,10 +1,12 @@
 """Simple shapes, and the one way in which every shape of this package is meshed: gmsh's HXT."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.checks import InputError
@@ -126,6 +128,61 @@ def cylinder(radius: float, length: float, size: Edge, region: Region = CYTOSOL)
     return Tetrahedra(points, cells, whole.region, whole.regions, membranes)
 
 
+def box_without_spheres(lengths: tuple[float, float, float], spheres: Sequence[tuple[float, float, float, float]],
+                        size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
+    """A box from the origin to `lengths` without what lies in `spheres`, each x, y, z and radius [um].
+
+    One "plasma membrane", on the box's faces too. What is left must be one piece.
+    """
+    _check(size=size)
+    with gmsh_session("box without spheres") as gmsh:
+        outer = gmsh.model.occ.addBox(0, 0, 0, *lengths)
+        cut = [(3, gmsh.model.occ.addSphere(*sphere)) for sphere in spheres]
+        gmsh.model.occ.cut([(3, outer)], cut)
+        points, cells = _mesh_alone(gmsh, size)
+    return _enclosed(points, cells, region)
+
+
+def ball_with_window(radius: float, window: float, size: Edge, region: Region = CYTOSOL,
+                     turn: float = 2 * math.pi) -> Tetrahedra:
+    """A ball around the origin with a round "window" of radius `window` [um] in its "plasma membrane".
+
+    The window's middle lies at z = -radius; its rim, a circle of radius `window`, is made of edges of the mesh.
+    With `turn` [radian] below 2 pi it is only the part within that angle about the z axis, between two mirrors.
+    """
+    _check(radius=radius, window=window, size=size, turn=turn)
+    if window >= radius or turn > 2 * math.pi:
+        raise InputError(f"window [um] is {window:g} and turn {turn:g}; they must be smaller than the radius, "
+                         f"{radius:g}, and at most 2 pi")
+    plane = -math.sqrt(radius**2 - window**2)
+    with gmsh_session("ball with a window") as gmsh:
+        ball = gmsh.model.occ.addSphere(0, 0, 0, radius, angle3=turn)
+        rim = gmsh.model.occ.addCircle(0, 0, plane, window, angle1=0, angle2=turn)
+        gmsh.model.occ.fragment([(3, ball)], [(1, rim)])
+        points, cells = _mesh_alone(gmsh, size)
+    on_sphere = np.linalg.norm(points, axis=1) > radius * (1 - 1e-6)
+    return _with_own(_enclosed(points, cells, region), "window", on_sphere & (points[:, 2] <= plane + 1e-9 * radius))
+
+
+def spine(head: float, neck: float, length: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
+    """A ball of radius `head` around the origin with a neck of radius `neck` and `length` along x [um].
+
+    The neck begins where it leaves the ball's surface. Its flat end is the membrane "neck end", all else
+    "plasma membrane".
+    """
+    _check(head=head, neck=neck, length=length, size=size)
+    if neck >= head:
+        raise InputError(f"neck [um] is {neck:g}; it must be thinner than the head, {head:g}")
+    end = math.sqrt(head**2 - neck**2) + length
+    with gmsh_session("spine") as gmsh:
+        ball = gmsh.model.occ.addSphere(0, 0, 0, head)
+        gmsh.model.occ.rotate([(3, ball)], 0, 0, 0, 0, 1, 0, math.pi / 2)  # its seam away from the neck
+        tube = gmsh.model.occ.addCylinder(0, 0, 0, end, 0, 0, neck)
+        gmsh.model.occ.fuse([(3, ball)], [(3, tube)])
+        points, cells = _mesh_alone(gmsh, size)
+    return _with_own(_enclosed(points, cells, region), "neck end", points[:, 0] >= end - 1e-9 * end)
+
+
 def _check(**lengths: Edge) -> None:
     for name, value in lengths.items():
         if not callable(value):
@@ -149,3 +206,11 @@ def _enclosed(points: Floats, cells: Ints, region: Region) -> Tetrahedra:
     label = np.zeros(len(cells), np.int64)
     surface = interfaces(cells, label, [region.place])[region.place, OUTSIDE]
     return Tetrahedra(points, cells, label, (region,), {PLASMA_MEMBRANE: surface})
+
+
+def _with_own(whole: Tetrahedra, name: str, there: NDArray[np.bool_]) -> Tetrahedra:
+    """The shape with a membrane `name` in the stead of the plasma membrane where triangles' corners are `there`."""
+    surface = whole.membranes[PLASMA_MEMBRANE]
+    own = there[surface].all(axis=1)
+    membranes = {PLASMA_MEMBRANE: surface[~own], name: surface[own]}
+    return Tetrahedra(whole.points, whole.cells, whole.region, whole.regions, membranes)
