@@ -34,6 +34,12 @@ def number(name: str, value: Any, may_be_negative: bool = False) -> None:
         raise InputError(f"{name} is {shown}; it must be {wanted}")
 
 
+def each_element(name: str, value: Any, place: Any) -> None:
+    """Check that `value` is one number, or an array with one for each element of a place."""
+    if np.shape(value) not in ((), (len(place),)):
+        raise InputError(f"{name} has shape {np.shape(value)}; {place.name!r} has {len(place)} elements")
+
+
 def positive(name: str, value: float) -> None:
     """Check that `value` is finite and above zero."""
     if not (math.isfinite(value) and value > 0):

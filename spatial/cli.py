@@ -1,5 +1,6 @@
-"""The command line: run a scenario, look at a mesh, make one."""
+"""The command line: run a scenario, look at a mesh, make one, measure one."""
 
+import math
 import sys
 import time
 import warnings
@@ -17,13 +18,17 @@ from spatial.units import m, mm, ms, nm, um
 if TYPE_CHECKING:
     import numpy as np
 
+    from spatial.geometry.place import Floats, Place
     from spatial.geometry.tetrahedra import Tetrahedra
     from spatial.geometry.tripartite import Tripartite
+    from spatial.scenarios.cleft import CleftSettings
+    from spatial.scenarios.coverage import CoverageSettings
     from spatial.scenarios.experiment import Experiment
     from spatial.scenarios.neighbourhood import Neighbourhood
     from spatial.scenarios.puffs_report import Observed
     from spatial.scenarios.report import Changes
     from spatial.scenarios.settings import Settings
+    from spatial.scenarios.virtual_iontophoresis import Measured
     from spatial.simulate import Progress
 
 MESHES = ("tripartite",)
@@ -84,11 +89,18 @@ def _app() -> typer.Typer:
                       no_args_is_help=True)
     run.command()(tripartite)
     run.command()(puffs)
+    run.command()(cleft)
+    run.command()(coverage)
+    run.command()(spread)
     app.add_typer(run, name="run")
     mesh = typer.Typer(help="Look at a mesh, or make one.", no_args_is_help=True)
     mesh.command()(info)
     mesh.command()(make)
     app.add_typer(mesh, name="mesh")
+    measure = typer.Typer(help="Measure a geometry by a virtual experiment.", no_args_is_help=True)
+    measure.callback()(lambda: None)  # one command alone would otherwise be run without its name
+    measure.command()(tortuosity)
+    app.add_typer(measure, name="measure")
     return app
 
 
@@ -142,6 +154,50 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
         _say_where(out, time.perf_counter() - started)
 
 
+def cleft(out: Out = Path("results"), force: Force = False, duration: Duration = None, resolution: Resolution = None,
+          quiet: Quiet = False) -> None:
+    """A vesicle of glutamate in a cleft whose rim is open, or sealed by an adhesion or the astrocyte: a sweep."""
+    from spatial.scenarios.cleft import CleftSettings
+    from spatial.scenarios.cleft_report import results
+
+    _sweep(results, CleftSettings(), duration, resolution, out, force, quiet)
+
+
+def coverage(out: Out = Path("results"), force: Force = False, duration: Duration = None,
+             resolution: Resolution = None, quiet: Quiet = False) -> None:
+    """A vesicle of glutamate in a cleft that an astrocyte covers from 0 to 100 %: a sweep."""
+    from spatial.scenarios.coverage import CoverageSettings
+    from spatial.scenarios.coverage_report import results
+
+    _sweep(results, CoverageSettings(), duration, resolution, out, force, quiet)
+
+
+def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one.", show_default="all")] = None,
+           vesicles: Annotated[float, typer.Option(help="Emptied together.")] = 1.0,
+           molecules: Annotated[float | None, typer.Option(help="In each vesicle.")] = None,
+           emptying: Annotated[float | None, typer.Option(help="Time constant of the vesicles [ms].")] = None,
+           threshold: Annotated[float, typer.Option(help="Effect from which a receptor hears, a part of 1.")] = 0.1,
+           clearance: Annotated[float, typer.Option(help="Factor on the rates of enzymes and carriers.")] = 1.0,
+           no_sweep: Annotated[bool, typer.Option("--no-sweep", help="Only this amount and clearance.")] = False,
+           out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> None:
+    """One release of a transmitter in neuropil: who hears it, how far off, for how long, and with how many others."""
+    from spatial.output.folder import results_folder
+    from spatial.scenarios.spread import SpreadSettings, chosen
+    from spatial.scenarios.spread_report import results
+
+    started = time.perf_counter()
+    released = chosen(transmitter, molecules, None if emptying is None else emptying * ms)
+    settings = SpreadSettings(vesicles=vesicles, threshold=threshold, clearance=clearance)
+    if no_sweep:
+        settings = replace(settings, amounts=(1,), clearances=(1,))
+    simulated = sum(one.duration for one in released) * (1 + len(settings.sweep))
+    with results_folder(out, force) as folder, _progress(simulated, quiet) as tell:
+        rows = results(folder, released, settings, seed, tell)
+    if not quiet:
+        _tell_heard(rows)
+        _say_where(out, time.perf_counter() - started)
+
+
 def info(file: Annotated[Path, typer.Argument(help="A mesh in any format that meshio reads.")],
          unit: Unit = "um") -> None:
     """Tell regions, membranes, measures and quality of a mesh file."""
@@ -167,6 +223,75 @@ def make(shape: Annotated[str, typer.Argument(help=f"One of: {', '.join(MESHES)}
     tetrahedra = tripartite(_shape(resolution))
     save(tetrahedra, out)
     print(quality_report(tetrahedra))
+
+
+def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file of labels with --voxel.")],
+               unit: Unit = "um",
+               place: Annotated[str, typer.Option(help="The place of the mesh to measure.")] = "ecs",
+               voxel: Annotated[tuple[float, float, float] | None,
+                                typer.Option(help="Sides of a voxel of labels [nm].")] = None,
+               shrink: Annotated[float | None, typer.Option(help="Taken off labelled cells all around [nm].")] = None,
+               sources: Annotated[int, typer.Option(help="Points at which TMA+ is let in, one at a time.", min=1)] = 4,
+               seed: Seed = 0, quick: Annotated[bool, typer.Option("--quick", help="No virtual experiment.")] = False,
+               out: Annotated[Path | None, typer.Option(help="A .png file for traces and fit.")] = None) -> None:
+    """Volume fraction and tortuosity of a block: by a steady gradient, and by virtual iontophoresis and its fit."""
+    import numpy as np
+
+    from spatial.observe.tortuosity import block, steady_tortuosity
+    from spatial.scenarios.virtual_iontophoresis import measure, picture
+
+    if out is not None and (quick or out.suffix != ".png" or not out.parent.is_dir()):
+        raise InputError(f"{out} cannot be drawn: its name must end in .png, its folder exist, and --quick be left out")
+    of = block(*_tissue(file, unit, place, voxel, shrink))
+    if quick:
+        _tell_tortuosity(of.alpha, steady_tortuosity(of))
+        return
+    measured = measure(of, np.random.default_rng(seed), sources)
+    _tell_tortuosity(of.alpha, measured.tortuosity, measured)
+    if out is not None:
+        picture(out, of, measured)
+
+
+def _tissue(file: Path, unit: str, place: str, voxel: tuple[float, float, float] | None,
+            shrink: float | None) -> "tuple[Place, Floats | None, Floats | None]":
+    """The place to be measured, and the corners of its block where the file says them."""
+    import numpy as np
+
+    from spatial.geometry.load import load
+    from spatial.geometry.voxels import extracellular, load_labels, shrunk
+    from spatial.operators.control_volumes import discretise
+
+    if file.suffix != ".npz":
+        if voxel is not None or shrink is not None:
+            raise InputError(f"--voxel and --shrink are for labels in a .npz file; leave them out with {file}")
+        mesh = discretise(load(file, _unit(unit)))
+        volumes = [name for name, each in mesh.items() if each.dimension == 3]
+        if place not in volumes:
+            raise InputError(f"{file} has no place {place!r} to measure; name one of {', '.join(volumes)} with --place")
+        return mesh[place], None, None
+    if unit != "um" or place != "ecs":
+        raise InputError("--unit and --place are for meshes; of labels, what is between the cells is measured")
+    labels = load_labels(file, None if voxel is None else (voxel[0] * nm, voxel[1] * nm, voxel[2] * nm))
+    if shrink is not None:
+        fine = [max(1, math.ceil(side / (2 * shrink * nm))) if shrink > 0 else 1 for side in labels.voxel]
+        labels = shrunk(labels, shrink * nm, fine)
+    return extracellular(labels), np.zeros(3), labels.extent
+
+
+def _sweep(results: Any, settings: "CleftSettings | CoverageSettings", duration: float | None,
+           resolution: float | None, out: Path, force: bool, quiet: bool) -> None:
+    """Run a sweep of releases into a cleft with its `results`, and say where they are."""
+    from spatial.output.folder import results_folder
+
+    started = time.perf_counter()
+    if duration is not None:
+        settings = replace(settings, release=replace(settings.release, duration=duration))
+    if resolution is not None:
+        settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
+    with results_folder(out, force) as folder, _progress(settings.runs * settings.release.duration, quiet) as tell:
+        results(folder, settings, tell)
+    if not quiet:
+        _say_where(out, time.perf_counter() - started)
 
 
 def _unit(name: str) -> float:
@@ -270,6 +395,41 @@ def _tell_events(observed: "Observed") -> None:
     for event in observed.events:
         table.add_row(str(event.label), f"{event.start:.3f}", f"{event.duration / ms:.3g}", f"{event.amplitude:.3g}",
                       f"{event.radius / nm:.3g}", f"{event.spread / nm:.3g}")
+    Console().print(table)
+
+
+def _tell_heard(rows: Sequence[dict[str, Any]]) -> None:
+    """A table of who heard the releases."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("receptor", "hears", "radius of effect [µm]", r"at \[ms]", "synapses")
+    for row in rows:
+        heard = row["radius of effect [um]"] > 0
+        table.add_row(row["receptor"], row["molecule heard"], f"{row['radius of effect [um]']:.3g}",
+                      f"{row['at [s]'] / ms:.3g}" if heard else "", f"{row['synapses expected']:.3g}")
+    Console().print(table)
+
+
+def _tell_tortuosity(alpha: float, steady: "Floats", measured: "Measured | None" = None) -> None:
+    """A table of volume fraction and tortuosity, by each way."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from spatial.observe.tortuosity import isotropic
+    from spatial.scenarios.virtual_iontophoresis import TISSUE, fitted_tortuosity
+
+    def row(name: str, axes: "Floats", all_axes: str) -> None:
+        table.add_row(name, *(f"{each:.3f}" for each in axes), all_axes)
+
+    table = Table("", "x", "y", "z", "all axes")
+    row("λ, steady gradient", steady, f"{isotropic(steady):.3f}")
+    table.add_row("α, from volumes", "", "", "", f"{alpha:.3f}")
+    if measured is not None:
+        spread = [f" ± {each:.3f}" if each == each else "" for each in measured.spread]
+        row("λ, virtual TMA⁺", fitted_tortuosity(measured.fit), f"{measured.fitted:.3f}{spread[1]}")
+        table.add_row("α, virtual TMA⁺", "", "", "", f"{measured.fit['alpha']:.3f}{spread[0]}")
+    table.add_row(f"{TISSUE} / λ, not from geometry", "", "", "", f"{TISSUE / isotropic(steady):.3f}")
     Console().print(table)
 
 

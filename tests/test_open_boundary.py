@@ -1,5 +1,7 @@
 """Blocks of tissue that go on beyond their edge: permeabilities, bricks that grow, and what they err."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from toy_mechanisms import Source
@@ -13,12 +15,13 @@ from spatial.geometry.tetrahedra import Region
 from spatial.geometry.voxels import Labels, extracellular
 from spatial.geometry.well_mixed import pool
 from spatial.integrate.step_control import Tolerance
-from spatial.mechanisms.clearance import Conversion, open_permeability
+from spatial.mechanisms.clearance import Conversion, Passage, open_permeability
 from spatial.model import Model, Species
 from spatial.observe.probes import at, each, total
 from spatial.operators.control_volumes import discretise
 from spatial.operators.grid import grid
-from spatial.operators.open_boundary import far_permeability, outer_faces, outward
+from spatial.operators.open_boundary import far_permeability, outer_faces, outward, passage_permeability, surround
+from spatial.operators.shells import shells as concentric
 from spatial.operators.steady import steady
 from spatial.simulate import simulate
 from spatial.system import assemble
@@ -276,6 +279,68 @@ def test_a_resolved_block_errs_little_in_tissue_that_goes_on():
 
 
 # Messages
+
+# A surround of shells
+
+RADII = np.r_[0.0, np.linspace(0.1, 3.0, 30)]
+TISSUE = {"volume_fraction": ALPHA, "tortuosity": 1.6}
+CHAIN = {"ATP": (300.0, 0.9), "AMP": (400.0, 0.6), "adenosine": (600.0, 0.35)}  # D, and rate of what becomes of it
+
+
+def cascade(edges, joined):
+    """500 uM um^3 of ATP in the middle of shells, which becomes AMP, adenosine and nothing, here and beyond."""
+    near = concentric("ecs", edges, **TISSUE)
+    rim = Place("far boundary", 2, np.array([4 * np.pi * edges[-1]**2]), np.array([[edges[-1], 0.0, 0.0]]),
+                touches={"ecs": np.array([len(near) - 1])})
+    beyond = surround(rim, 2 * edges[-1] + 100.0, ALPHA, 1.6)
+    rim = replace(rim, touches={**rim.touches, beyond.name: np.zeros(1, np.int64)})
+    species, mechanisms = [], []
+    for place in (near, beyond)[:1 + joined]:
+        chain = [Species(f"{name} in {place.name}", place, D=D, scale=1e-2) for name, (D, _) in CHAIN.items()]
+        gone = Species(f"gone in {place.name}", place, scale=1e-2)
+        mechanisms += [Conversion(place, source, product, rate) for source, product, (_, rate) in
+                       zip(chain, [*chain[1:], gone], CHAIN.values(), strict=True)]
+        species.append([*chain, gone])
+    start = np.where(np.arange(len(near)) == 0, 500.0 / near.measure[0], 0.0)
+    species[0][0] = replace(species[0][0], initial=start)
+    mechanisms[0] = replace(mechanisms[0], source=species[0][0])
+    if joined:
+        mechanisms += [Passage(rim, one, other, passage_permeability(rim, near, beyond, one.D, ALPHA, 1.6))
+                       for one, other in zip(species[0][:3], species[1][:3], strict=True)]
+    everything = [one for part in species for one in part]
+    return simulate(Model(everything, mechanisms), 6.0, [at(species[0][2], [(1.0, 0, 0)]),
+                                                         *(total(one) for one in everything)], every=0.1,
+                    tolerance=Tolerance(2e-3)), everything
+
+
+def test_adenosine_made_beyond_the_edge_comes_back_through_a_surround():
+    """Against shells that go on to 100 um themselves, and against an edge through which nothing comes back."""
+    joined, everything = cascade(RADII, True)
+    whole, _ = cascade(np.r_[RADII, np.geomspace(3.05, 100.0, 150)], False)
+    name = "adenosine in ecs at points"
+    reference = np.interp(joined.times, whole.times, whole[name])
+    assert np.abs(joined[name] - reference).max() < 0.02 * reference.max()
+    kept = sum(joined[f"total {one.name}"] for one in everything)
+    np.testing.assert_allclose(kept, 500.0, rtol=1e-11)
+
+
+def test_a_surround_conducts_a_steady_radial_field_exactly():
+    """Between radius R and the middle of its first shell, 4 pi alpha D* R r/(r - R)."""
+    mesh = discretise(ball(2.0, 0.5, Region("ecs", ALPHA, 1.6)))
+    far, inside = mesh[PLASMA_MEMBRANE], mesh["ecs"]
+    beyond = surround(far, 50.0, ALPHA, 1.6)
+    R, r = np.sqrt(far.total / (4 * np.pi)), beyond.centres[0, 0]
+    found = far.measure @ passage_permeability(far, inside, beyond, D, ALPHA, 1.6)
+    assert found == pytest.approx(4 * np.pi * ALPHA * D / 1.6**2 * R * r / (r - R), rel=1e-12)
+    assert beyond.total == pytest.approx(ALPHA * 4 / 3 * np.pi * (50.0**3 - R**3), rel=1e-12)
+
+
+def test_a_surround_that_ends_within_the_block_is_refused():
+    far = discretise(ball(2.0, 0.5))[PLASMA_MEMBRANE]
+    with pytest.raises(InputError, match=r"^surround: it reaches 1 um in shells growing 1.2 times; it must reach "
+                                         r"beyond the block, 1.9\d um, and grow$"):
+        surround(far, 1.0)
+
 
 @pytest.mark.parametrize(("wrong", "message"), [
     ({"D": 0.0}, r"^open boundary: D is 0; it must be a finite number > 0$"),

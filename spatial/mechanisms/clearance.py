@@ -1,12 +1,9 @@
-"""First-order fates of a molecule: cleared, converted, or gone through an open boundary."""
+"""First-order fates of a molecule: cleared, converted, gone through an open boundary, or passed on across it."""
 
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-
 from spatial import checks
-from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 
@@ -26,9 +23,7 @@ class Conversion:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        if np.shape(self.rate) not in ((), (len(self.where),)):
-            raise InputError(f"Conversion: rate has shape {np.shape(self.rate)}; "
-                             f"{self.where.name!r} has {len(self.where)} elements")
+        checks.each_element("Conversion: rate", self.rate, self.where)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Amount converted per measure of where it happens, and per second."""
@@ -38,6 +33,30 @@ class Conversion:
     def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
         """One molecule converted."""
         return [Reaction({self.source: -1, self.product: 1}, self.rate * c[self.source])]
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """The same molecule on both sides of an interface passes it either way, permeability (c_one - c_other)."""
+
+    where: Place  # membrane, touches both places
+    one: Species
+    other: Species
+    permeability: float | Floats  # um/s; a number, or one for each element of `where`
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+        checks.each_element("Passage: permeability", self.permeability, self.where)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """From one side to the other [uM um/s]."""
+        flux = self.permeability * (c[self.one] - c[self.other])
+        return {self.one: -flux, self.other: flux}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """One molecule passed on, or back."""
+        return [Reaction({self.one: -1, self.other: 1}, self.permeability * c[self.one]),
+                Reaction({self.other: -1, self.one: 1}, self.permeability * c[self.other])]
 
 
 def open_permeability(D: float, radius: float, volume_fraction: float = 1.0, tortuosity: float = 1.0,

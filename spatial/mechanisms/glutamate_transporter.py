@@ -1,20 +1,36 @@
-"""Glutamate transporters (GLT-1, GLAST) on the astrocyte's membrane."""
+"""Glutamate transporters (GLT-1, GLAST) on the astrocyte's membrane.
 
+Three states cannot meet both the capture efficiency and the affinity that have been measured: `Transporter`'s
+defaults are the preset FAST, `Transporter(..., **KM_MATCHED)` is the other (biophysics A9).
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from spatial import checks
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
-from spatial.units import molecule, s, uM, um2
+from spatial.units import molecule, s, uM, um2, um3
 
 DENSITY = 10_800 * molecule / um2  # GLT-1 8500 + GLAST 2300; Lehre & Danbolt 1998, biophysics A9
+IN_TISSUE = 15_200 * molecule / um3  # GLT-1 12 000 + GLAST 3200 per volume of tissue; Lehre & Danbolt 1998
+
+KM_MATCHED: Mapping[str, float] = MappingProxyType({
+    "koff": 534 / s,  # M, with kt it gives a Km of 13 uM and a capture efficiency of 0.086; biophysics A9
+    "kt": 50 / s,  # M
+})
+"""Rates in which the preset that meets the affinity differs from FAST."""
 
 
 @dataclass(frozen=True, eq=False)
 class Transporter:
-    """Three states, T + G <-> TG -> T' + G inside, T' -> T; preset FAST of biophysics A9."""
+    """Three states, T + G <-> TG -> T' + G inside, T' -> T; preset FAST of biophysics A9.
 
-    where: Place  # plasma membrane
+    In homogenised tissue `where` is the tissue itself, and the states count per volume of ECS [uM].
+    """
+
+    where: Place  # plasma membrane, or homogenised tissue
     glutamate: Species  # ECS
     free: Species  # T on the membrane [uM um]
     bound: Species  # TG on the membrane [uM um]

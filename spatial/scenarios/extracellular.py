@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from spatial.geometry.place import Mesh
+from spatial.geometry.place import Mesh, Place
 from spatial.mechanisms.adenosine_transport import AdenosineUptake
-from spatial.mechanisms.clearance import Conversion
+from spatial.mechanisms.clearance import Conversion, Passage
 from spatial.mechanisms.ectonucleotidases import CD73, NTPDase
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.model import Mechanism, Species
-from spatial.operators.open_boundary import FAR_BOUNDARY, far_permeability
-from spatial.scenarios.settings import LEDGER, SITES, Settings
+from spatial.operators.open_boundary import FAR_BOUNDARY, SURROUND, far_permeability, passage_permeability
+from spatial.scenarios.settings import ALPHA, LAMBDA, LEDGER, SITES, Settings
 from spatial.units import uM
 
 
@@ -24,6 +24,11 @@ class Extracellular:
     amp: Species
     adenosine: Species
     d_serine: Species
+    atp_beyond: Species
+    adp_beyond: Species
+    amp_beyond: Species
+    adenosine_beyond: Species
+    d_serine_beyond: Species
     transporter: Species
     transporter_bound: Species
     transporter_inward: Species
@@ -44,26 +49,30 @@ class Extracellular:
             Transporter(mesh["plasma membrane"], self.glutamate, self.transporter, self.transporter_bound,
                         self.transporter_inward, self.glutamate_gone),
             Conversion(neuropil, self.glutamate, self.glutamate_gone, settings.glutamate_loss),
-            NTPDase(ecs, self.atp, self.adp, self.amp),
-            CD73(ecs, self.atp, self.adp, self.amp, self.adenosine),
-            AdenosineUptake(ecs, self.adenosine, self.purine_gone),
-            Conversion(ecs, self.d_serine, self.d_serine_gone, settings.d_serine_loss),
+            *self._fates(ecs, self.atp, self.adp, self.amp, self.adenosine, self.d_serine, settings),
+            *self._fates(mesh[SURROUND], self.atp_beyond, self.adp_beyond, self.amp_beyond, self.adenosine_beyond,
+                         self.d_serine_beyond, settings),
             *self._boundary(mesh, settings),
             *(self._release(mesh, settings, calcium) if settings.astrocyte else []),
         ]
 
+    def _fates(self, where: Place, atp: Species, adp: Species, amp: Species, adenosine: Species, d_serine: Species,
+               settings: Settings) -> list[Mechanism]:
+        """What becomes of purines and D-serine, near the synapse or beyond."""
+        return [NTPDase(where, atp, adp, amp), CD73(where, atp, adp, amp, adenosine),
+                AdenosineUptake(where, adenosine, self.purine_gone),
+                Conversion(where, d_serine, self.d_serine_gone, settings.d_serine_loss)]
+
     def _boundary(self, mesh: Mesh, settings: Settings) -> list[Mechanism]:
-        """The tissue goes on beyond the far boundary, where each molecule is lost as it is far below saturation."""
-        far, ecs = mesh[FAR_BOUNDARY], mesh["ecs"]
+        """Purines and D-serine go on into the surround, and come back; glutamate is bound before it gets that far."""
+        far, ecs, around = mesh[FAR_BOUNDARY], mesh["ecs"], mesh[SURROUND]
+        passing = ((self.atp, self.atp_beyond), (self.adp, self.adp_beyond), (self.amp, self.amp_beyond),
+                   (self.adenosine, self.adenosine_beyond), (self.d_serine, self.d_serine_beyond))
         middle = far.measure @ far.centres / far.total
-        fates = ((self.glutamate, self.glutamate_gone, settings.glutamate_loss),
-                 (self.atp, self.purine_gone, NTPDase.V1 / NTPDase.K1),
-                 (self.adp, self.purine_gone, NTPDase.V2 / NTPDase.K2),
-                 (self.amp, self.purine_gone, CD73.V / CD73.K),
-                 (self.adenosine, self.purine_gone, AdenosineUptake.V / AdenosineUptake.K),
-                 (self.d_serine, self.d_serine_gone, settings.d_serine_loss))
-        return [Conversion(far, species, gone, far_permeability(far, ecs, species.D, middle, 0.2, 1.6, loss))
-                for species, gone, loss in fates]
+        lost = far_permeability(far, ecs, self.glutamate.D, middle, ALPHA, LAMBDA, settings.glutamate_loss)
+        return [Conversion(far, self.glutamate, self.glutamate_gone, lost),
+                *(Passage(far, near, beyond, passage_permeability(far, ecs, around, near.D, ALPHA, LAMBDA))
+                  for near, beyond in passing)]
 
     def _release(self, mesh: Mesh, settings: Settings, calcium: Species) -> list[Mechanism]:
         """Vesicles of ATP and of D-serine at the release sites, and their emptying."""
@@ -94,13 +103,17 @@ def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
     def leaving(name: str, content: float) -> Species:
         return Species(f"{name} in fused vesicles", sites, unit="uM um^3", scale=content)
 
+    def spreading(name: str, D: float, scale: float) -> tuple[Species, Species]:
+        return Species(name, ecs, D=D, scale=scale), Species(f"{name} beyond", mesh[SURROUND], D=D, scale=scale)
+
+    atp, adp, amp = spreading("ATP", 300, 5 * uM), spreading("ADP", 350, 5 * uM), spreading("AMP", 400, 5 * uM)  # M
+    adenosine = spreading("adenosine", 600, 0.1 * uM)  # M
+    d_serine = spreading("D-serine", 900, 1 * uM)  # M; what is above its resting level
     return Extracellular(
         glutamate=Species("glutamate", ecs, D=760, scale=10 * uM),  # M; D* 297, Zheng 2008: 320
-        atp=Species("ATP", ecs, D=300, scale=5 * uM),  # M
-        adp=Species("ADP", ecs, D=350, scale=5 * uM),  # M
-        amp=Species("AMP", ecs, D=400, scale=5 * uM),  # M
-        adenosine=Species("adenosine", ecs, D=600, scale=0.1 * uM),  # M
-        d_serine=Species("D-serine", ecs, D=900, scale=1 * uM),  # M; what is above its resting level
+        atp=atp[0], adp=adp[0], amp=amp[0], adenosine=adenosine[0], d_serine=d_serine[0],
+        atp_beyond=atp[1], adp_beyond=adp[1], amp_beyond=amp[1], adenosine_beyond=adenosine[1],
+        d_serine_beyond=d_serine[1],
         transporter=Species("transporter", plasma, DENSITY, unit="uM um"),
         transporter_bound=Species("transporter with glutamate", plasma, unit="uM um", scale=DENSITY),
         transporter_inward=Species("transporter inward", plasma, unit="uM um", scale=DENSITY),

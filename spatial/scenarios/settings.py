@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.units import Hz, molecule, ms, nm, s, uM
+from spatial.units import Hz, molecule, ms, nm, s, uM, um
 
 LEDGER = "ledger"  # the place where what has left is counted, as an amount
 SITES = "release sites"
 SYNAPSES = "synapses"
+ALPHA, LAMBDA = 0.2, 1.6  # of neuropil, volume fraction and tortuosity; Nicholson & Phillips 1981
+SURROUND_RADIUS = 100 * um  # of neuropil around all: an astrocyte's territory is 50-130 um, Stimberg 2018
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, each, mean, over, peak, total
+from spatial.operators.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.scenarios.astrocyte import Astrocyte, astrocyte_at_rest, clustered
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.extracellular import Extracellular, extracellular_at_rest
-from spatial.scenarios.settings import LEDGER, SITES, SYNAPSES, Settings
+from spatial.scenarios.settings import ALPHA, LAMBDA, LEDGER, SITES, SURROUND_RADIUS, SYNAPSES, Settings
 from spatial.synapses.plasticity import ThreeFactorRule
 from spatial.synapses.receptors import release_probability
 from spatial.synapses.release import TsodyksMarkram
@@ -85,13 +86,15 @@ def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.
 
 
 def _furnished(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.Generator) -> Mesh:
-    """The mesh with synapses, release sites on the plasma membrane, and the ledger."""
+    """The mesh with synapses, release sites on the plasma membrane, tissue around it, and the ledger."""
     plasma = mesh["plasma membrane"]
     chosen = rng.choice(len(plasma), min(settings.sites, len(plasma)), replace=False,
                         p=plasma.measure / plasma.total)
     mesh = mesh.with_points(SYNAPSES, synapses, touching=["ecs"]).with_places(pool(LEDGER, [1.0]))
     mesh = mesh.with_points_on(SITES, plasma.name, chosen)
-    for name in ("plasma membrane", "ecs", "neuropil", "far boundary"):
+    mesh = mesh.with_places(surround(mesh[FAR_BOUNDARY], SURROUND_RADIUS, ALPHA, LAMBDA))
+    mesh = mesh.touching(FAR_BOUNDARY, SURROUND, np.zeros(len(mesh[FAR_BOUNDARY]), np.int64))
+    for name in ("plasma membrane", "ecs", "neuropil", FAR_BOUNDARY, SURROUND):
         mesh = mesh.touching(name, LEDGER, np.zeros(len(mesh[name]), np.int64))
     return mesh
 
@@ -112,7 +115,8 @@ def _conserved(inside: Astrocyte, around: Extracellular, states: SynapseStates,
                settings: Settings) -> tuple[Conserved, ...]:
     """What the run must keep: what was released is somewhere, and what was there still is."""
     bound = (around.transporter_bound, around.transporter_inward)
-    purines = (around.atp, around.adp, around.amp, around.adenosine)
+    purines = (around.atp, around.adp, around.amp, around.adenosine, around.atp_beyond, around.adp_beyond,
+               around.amp_beyond, around.adenosine_beyond)
     return (
         Conserved("calcium", inside.total_calcium),
         Conserved("mobile buffer", {inside.mobile: 1.0, inside.mobile_bound: 1.0}),
@@ -122,7 +126,7 @@ def _conserved(inside: Astrocyte, around: Extracellular, states: SynapseStates,
                                 states.leaving: 1.0, states.released: -1.0}),
         Conserved("purines", {**dict.fromkeys(purines, 1.0), around.purine_gone: 1.0, around.atp_leaving: 1.0,
                               around.atp_fused: -settings.atp_vesicle}),
-        Conserved("D-serine", {around.d_serine: 1.0, around.d_serine_gone: 1.0,
+        Conserved("D-serine", {around.d_serine: 1.0, around.d_serine_beyond: 1.0, around.d_serine_gone: 1.0,
                                around.d_serine_leaving: 1.0, around.d_serine_fused: -settings.d_serine_vesicle}),
     )
 
