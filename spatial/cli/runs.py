@@ -1,0 +1,206 @@
+"""`spatial run`: one command for each scenario."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spatial.cli import tables
+from spatial.cli.options import (
+    Duration,
+    Force,
+    MeshFile,
+    Out,
+    Quiet,
+    Resolution,
+    Seed,
+    Unit,
+    parametric_shape,
+    tetrahedra_of,
+)
+from spatial.units import ms
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spatial.scenarios.cleft import CleftSettings
+    from spatial.scenarios.coverage import CoverageSettings
+    from spatial.scenarios.experiment import Experiment
+    from spatial.scenarios.neighbourhood import Neighbourhood
+    from spatial.scenarios.report import Changes
+    from spatial.scenarios.settings import Settings
+    from spatial.simulate import Progress
+
+FRAMES = 60  # after the first, at most
+BETWEEN = 5 * ms  # from frame to frame, at least
+EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in a cleft lasts 0.1 ms
+
+
+def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False,
+               seed: Seed = 0, duration: Duration = None,
+               no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
+               resolution: Resolution = None, quiet: Quiet = False) -> None:
+    """One synapse is paired with its neuron, and the astrocyte changes it and its silent neighbours."""
+    import numpy as np
+
+    from spatial.output.folder import results_folder
+    from spatial.output.gl import check_rendering
+    from spatial.scenarios.tripartite import tripartite
+
+    started = time.perf_counter()
+    settings = _settings(duration, not no_astrocyte)
+    check_rendering()
+    with results_folder(out, force) as folder:
+        rng = np.random.default_rng(seed)
+        place = _neighbourhood(mesh, unit, resolution, rng)
+        experiment = tripartite(place.mesh, place.synapses, settings, rng)
+        found = _results(folder, experiment, settings, seed, quiet)
+    if not quiet:
+        tables.changes(found)
+        tables.where(out, time.perf_counter() - started)
+
+
+def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Seed = 0,
+          duration: Duration = None,
+          ip3: Annotated[float | None, typer.Option(help="IP3, held from the start on [uM].")] = None,
+          even_er: Annotated[bool, typer.Option("--even-er", help="As much ER, spread evenly.")] = False,
+          resolution: Resolution = None, quiet: Quiet = False) -> None:
+    """IP3 receptors open at random in a process with ER: a movie of its indicator, dF/F, a table of events."""
+    import numpy as np
+
+    from spatial.output.folder import results_folder
+    from spatial.output.gl import check_rendering
+    from spatial.scenarios.puffs import PuffSettings, puffs
+    from spatial.scenarios.puffs_report import results
+
+    started = time.perf_counter()
+    given: dict[str, Any] = {"duration": duration, "ip3": ip3}
+    settings = PuffSettings(even_er=even_er, **{name: value for name, value in given.items() if value is not None})
+    check_rendering()
+    with results_folder(out, force) as folder:
+        experiment = puffs(tetrahedra_of(mesh, unit, resolution), settings, np.random.default_rng([seed, 1]))
+        with _progress(settings.duration, quiet) as tell:
+            observed = results(folder, experiment, settings, seed, tell)
+    if not quiet:
+        tables.events(observed)
+        tables.where(out, time.perf_counter() - started)
+
+
+def cleft(out: Out = Path("results"), force: Force = False, duration: Duration = None, resolution: Resolution = None,
+          quiet: Quiet = False) -> None:
+    """A vesicle of glutamate in a cleft whose rim is open, or sealed by an adhesion or the astrocyte: a sweep."""
+    from spatial.scenarios.cleft import CleftSettings
+    from spatial.scenarios.cleft_report import results
+
+    _sweep(results, CleftSettings(), duration, resolution, out, force, quiet)
+
+
+def coverage(out: Out = Path("results"), force: Force = False, duration: Duration = None,
+             resolution: Resolution = None, quiet: Quiet = False) -> None:
+    """A vesicle of glutamate in a cleft that an astrocyte covers from 0 to 100 %: a sweep."""
+    from spatial.scenarios.coverage import CoverageSettings
+    from spatial.scenarios.coverage_report import results
+
+    _sweep(results, CoverageSettings(), duration, resolution, out, force, quiet)
+
+
+def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one.", show_default="all")] = None,
+           vesicles: Annotated[float, typer.Option(help="Emptied together.")] = 1.0,
+           molecules: Annotated[float | None, typer.Option(help="In each vesicle.")] = None,
+           emptying: Annotated[float | None, typer.Option(help="Time constant of the vesicles [ms].")] = None,
+           threshold: Annotated[float, typer.Option(help="Effect from which a receptor hears, a part of 1.")] = 0.1,
+           clearance: Annotated[float, typer.Option(help="Factor on the rates of enzymes and carriers.")] = 1.0,
+           no_sweep: Annotated[bool, typer.Option("--no-sweep", help="Only this amount and clearance.")] = False,
+           out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> None:
+    """One release of a transmitter in neuropil: who hears it, how far off, for how long, and with how many others."""
+    from spatial.output.folder import results_folder
+    from spatial.scenarios.spread import SpreadSettings, chosen
+    from spatial.scenarios.spread_report import results
+
+    started = time.perf_counter()
+    released = chosen(transmitter, molecules, None if emptying is None else emptying * ms)
+    settings = SpreadSettings(vesicles=vesicles, threshold=threshold, clearance=clearance)
+    if no_sweep:
+        settings = replace(settings, amounts=(1,), clearances=(1,))
+    simulated = sum(one.duration for one in released) * (1 + len(settings.sweep))
+    with results_folder(out, force) as folder, _progress(simulated, quiet) as tell:
+        rows = results(folder, released, settings, seed, tell)
+    if not quiet:
+        tables.heard(rows)
+        tables.where(out, time.perf_counter() - started)
+
+
+def _sweep(results: Any, settings: "CleftSettings | CoverageSettings", duration: float | None,
+           resolution: float | None, out: Path, force: bool, quiet: bool) -> None:
+    """Run a sweep of releases into a cleft with its `results`, and say where they are."""
+    from spatial.output.folder import results_folder
+
+    started = time.perf_counter()
+    if duration is not None:
+        settings = replace(settings, release=replace(settings.release, duration=duration))
+    if resolution is not None:
+        settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
+    with results_folder(out, force) as folder, _progress(settings.runs * settings.release.duration, quiet) as tell:
+        results(folder, settings, tell)
+    if not quiet:
+        tables.where(out, time.perf_counter() - started)
+
+
+def _settings(duration: float | None, astrocyte: bool) -> "Settings":
+    from spatial.scenarios.settings import Settings
+
+    settings = Settings(astrocyte=astrocyte)
+    return settings if duration is None else replace(settings, duration=duration)
+
+
+def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
+                   rng: "np.random.Generator") -> "Neighbourhood":
+    """The geometry: that of the file, or else the parametric one."""
+    from spatial.scenarios.neighbourhood import neighbourhood, parametric
+
+    if mesh is None:
+        return parametric(parametric_shape(resolution))
+    return neighbourhood(tetrahedra_of(mesh, unit, resolution), rng)
+
+
+def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed: int,
+             quiet: bool) -> "Changes":
+    """Compute, and write every file into the folder."""
+    import numpy as np
+
+    from spatial.observe.frames import Highest, Together
+    from spatial.output.recording_file import write_recording, write_summary
+    from spatial.output.vtkhdf import FieldsFile
+    from spatial.scenarios.report import changes, pictures, summary
+    from spatial.simulate import simulate
+
+    until = experiment.duration
+    times = np.linspace(0.0, until, 1 + max(1, min(FRAMES, round(until / BETWEEN))))
+    calcium = Highest(experiment.species["calcium"])
+    transmitter = Highest(experiment.species["D-serine"], of_mean=True)
+    with FieldsFile(folder / "fields.vtkhdf", experiment.film) as fields, _progress(until, quiet) as tell:
+        frames = Together((fields, calcium, transmitter))
+        recording = simulate(experiment.model, until, experiment.watch, every=EVERY, seed=seed,
+                             frames=frames, frame_times=times, progress=tell)
+    write_recording(recording, folder / "recording.h5")
+    write_summary(summary(experiment, recording, settings), folder / "summary.json")
+    pictures(folder, experiment, recording, calcium, transmitter)
+    return changes(experiment, recording)
+
+
+@contextmanager
+def _progress(duration: float, quiet: bool) -> "Iterator[Progress]":
+    """A bar with the simulated time, the step's length and the time left, on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.completed:6.3f} of {task.total:g} s"), BarColumn(),
+               TextColumn("step {task.fields[step]:8.3f} ms"), TextColumn("elapsed"), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("run", total=duration, step=0.0)
+        yield lambda t, dt: bar.update(task, completed=t, step=1000 * dt)
