@@ -1,7 +1,6 @@
 """First-order fates of a molecule: cleared, converted, gone through an open boundary, or passed on across it."""
 
 from dataclasses import dataclass
-from math import sqrt
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
@@ -57,18 +56,3 @@ class Passage:
         """One molecule passed on, or back."""
         return [Reaction({self.one: -1, self.other: 1}, self.permeability * c[self.one]),
                 Reaction({self.other: -1, self.one: 1}, self.permeability * c[self.other])]
-
-
-def open_permeability(D: float, radius: float, volume_fraction: float = 1.0, tortuosity: float = 1.0,
-                      loss: float = 0.0) -> float:
-    """Permeability [um/s] of a sphere's boundary beyond which the medium goes on for ever.
-
-    Outside `radius` [um] a steady field with first-order `loss` [1/s] falls as exp(-r/L)/r, with
-    L = sqrt(D*/loss) and D* = D/lambda^2, so its flux is alpha D* (1/radius + 1/L) c.
-    """
-    for name, value in (("D", D), ("radius", radius), ("tortuosity", tortuosity)):
-        checks.positive(f"open boundary: {name}", value)
-    for name, value in (("volume fraction", volume_fraction), ("loss", loss)):
-        checks.number(f"open boundary: {name}", value)
-    apparent = D / tortuosity**2
-    return volume_fraction * apparent * (1 / radius + sqrt(loss / apparent))
