@@ -1,7 +1,7 @@
 # make run       set up and run the default experiment into results/
 # make test      set up, then style, types and the fast tests
 # make test-all  the slow tests as well
-# make bench     the benchmarks beside other tools, into tests/benchmarks/results/ (half an hour)
+# make bench     the benchmarks beside other tools, and studies of errors, into tests/benchmarks/results/ (half an hour)
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/installed
@@ -32,6 +32,8 @@ bench: $(SETUP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.integrators.study
+	$(BIN)/python -m tests.benchmarks.open_boundary
+	$(BIN)/python -m tests.benchmarks.thin_sheets
 
 $(SETUP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spatial needs Python 3.11 or newer; name one: make PYTHON=python3.12")'

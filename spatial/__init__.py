@@ -13,6 +13,7 @@ for _name, _value in {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "FIPY
     os.environ.setdefault(_name, _value)
 
 from spatial.checks import InputError
+from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.well_mixed import pool, well_mixed
@@ -23,10 +24,11 @@ from spatial.observe.probes import Probe, at, each, mean, over, peak, total
 from spatial.observe.recording import Recording
 from spatial.operators.control_volumes import discretise
 from spatial.operators.grid import grid, in_homogenised_tissue
+from spatial.operators.shells import shells
 from spatial.simulate import FewMolecules, simulate
 
 __all__ = [
     "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "Place", "Probe", "Recording", "Region", "Species",
-    "Tetrahedra", "Tolerance", "at", "discretise", "each", "grid", "in_homogenised_tissue", "mean", "over", "peak",
-    "pool", "rest", "simulate", "total", "well_mixed",
+    "Tetrahedra", "Tolerance", "at", "discretise", "each", "graded_grid", "grid", "in_homogenised_tissue", "mean",
+    "over", "peak", "pool", "rest", "shells", "simulate", "total", "well_mixed",
 ]

@@ -29,7 +29,7 @@ STYLE: dict[str, Any] = {
     "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
     "axes.spines.right": False, "lines.linewidth": 2.2, "lines.solid_capstyle": "round",
     "figure.facecolor": "white", "savefig.facecolor": "white",
-    "axes.formatter.limits": (-4, 4), "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-3, 4), "axes.formatter.useoffset": False,
 }
 
 
