@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,7 @@ def gl() -> None:
 @pytest.fixture
 def record_property(record_property: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
     """pytest's own, for numpy's numbers too: what a test finds must get from the process it runs in to the report."""
-    import numpy as np  # not above: `spatial` sets how many threads its BLAS has
-
     def record(name: str, value: Any) -> None:
-        record_property(name, np.asarray(value).tolist())
+        record_property(name, json.loads(json.dumps(value, default=lambda numbers: numbers.tolist())))
 
     return record
