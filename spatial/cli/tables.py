@@ -42,7 +42,7 @@ def heard(rows: Sequence[dict[str, Any]]) -> None:
     """A table of who heard the releases."""
     from rich.console import Console
 
-    table = _table("receptor", "hears", "radius of effect [µm]", r"at \[ms]", "synapses")
+    table = _table("receptor", "hears", "radius of effect [µm]", "at [ms]", "synapses")
     for row in rows:
         heard = row["radius of effect [um]"] > 0
         table.add_row(row["receptor"], row["molecule heard"], f"{row['radius of effect [um]']:.3g}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from spatial.geometry.place import Floats, Mesh
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe
+from spatial.simulate import Progress
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,8 @@ class Experiment:
     duration: float  # s
     spikes: tuple[Floats, ...]  # presynaptic spike times of each synapse [s]
     species: Mapping[str, Species]
+
+
+def after(before: float, progress: Progress | None) -> Progress | None:
+    """What tells of a run that begins when others have simulated `before` [s], as one long run."""
+    return progress and (lambda t, dt: progress(before + t, dt))

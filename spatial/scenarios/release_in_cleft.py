@@ -24,7 +24,7 @@ from spatial.observe.probes import Probe, total
 from spatial.observe.recording import Recording
 from spatial.operators.control_volumes import discretise
 from spatial.operators.open_boundary import far_permeability
-from spatial.scenarios.experiment import Conserved, Experiment
+from spatial.scenarios.experiment import Conserved, Experiment, after
 from spatial.scenarios.report import drifts
 from spatial.scenarios.settings import LEDGER
 from spatial.simulate import Progress, simulate
@@ -184,14 +184,9 @@ def sweep(releases: Sequence[Release], frame_times: Iterable[float] = (),
     """Run the experiments one after the other; `progress` is told the sum of their times."""
     times, found, before = list(frame_times), list[Observed](), 0.0
     for release in releases:
-        found.append(observe(release, times, _after(before, progress)))
+        found.append(observe(release, times, after(before, progress)))
         before += release.settings.duration
     return found
-
-
-def _after(before: float, progress: Progress | None) -> Progress | None:
-    """Tell of a run that began when others had simulated `before` [s]."""
-    return progress and (lambda t, dt: progress(before + t, dt))
 
 
 def findings(observed: Observed) -> dict[str, float]:

@@ -29,6 +29,7 @@ from spatial.operators.shells import rings
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.movies import save_table
 from spatial.output.recording_file import write_recording, write_summary
+from spatial.scenarios.experiment import after
 from spatial.scenarios.report import drifts, mesh_summary
 from spatial.scenarios.spread import Listener, Spread, SpreadSettings, Transmitter, spread
 from spatial.simulate import Progress, simulate
@@ -125,12 +126,8 @@ def _asked(cases: Iterable[Spread], progress: Progress | None) -> Iterator[Heard
     """What is heard of each case; progress counts the simulated time of all together."""
     before = 0.0
     for case in cases:
-        yield from observe(case, _later(progress, before))
+        yield from observe(case, after(before, progress))
         before += case.experiment.duration
-
-
-def _later(progress: Progress | None, before: float) -> Progress | None:
-    return None if progress is None else lambda t, dt: progress(before + t, dt)
 
 
 def two_sources(heard: Heard, separation: float) -> Overlap:
@@ -191,7 +188,7 @@ def results(folder: Path, transmitters: Sequence[Transmitter], settings: SpreadS
             progress: Progress | None = None) -> list[dict[str, Any]]:
     """Compute, write every file into the folder, and return the rows of the releases asked for."""
     base = list(_asked((spread(one, settings) for one in transmitters), progress))
-    swept = sweep(transmitters, settings, _later(progress, sum(one.duration for one in transmitters)))
+    swept = sweep(transmitters, settings, after(sum(one.duration for one in transmitters), progress))
     rows = table(base, swept, seed)
     save_table(folder / "spread.csv", rows)
     write_recording(recorded(base), folder / "recording.h5")
