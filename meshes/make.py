@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from spatial.geometry.blocks import sphere_lattice
 from spatial.geometry.load import save
 from spatial.geometry.shapes import ball, cylinder
 from spatial.geometry.tetrahedra import Tetrahedra
@@ -15,6 +16,7 @@ def meshes() -> dict[str, Tetrahedra]:
         "tripartite_coarse.msh": tripartite(Tripartite(resolution=2.0)),
         "ball.msh": ball(radius=1.0, size=0.25),
         "cylinder.msh": cylinder(radius=0.25, length=4.0, size=0.1),
+        "sphere_lattice.msh": sphere_lattice(3, radius=0.45, size=0.2),
     }
 
 

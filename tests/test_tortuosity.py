@@ -9,7 +9,7 @@ import pytest
 from toy_places import random_tetrahedra
 
 from spatial.checks import InputError
-from spatial.geometry.blocks import cubic_cells, random_spheres, sphere_octant
+from spatial.geometry.blocks import cubic_cells, random_spheres, sphere_lattice, sphere_octant
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Place
 from spatial.geometry.shapes import ball, box
@@ -161,6 +161,13 @@ def test_lambda_among_spheres_on_a_lattice_is_that_of_rayleighs_series(radius, r
     assert np.abs(errors).max() < 0.003
 
 
+def test_a_lattice_of_whole_spheres_is_as_tortuous_as_its_octant():
+    lattice = block(discretise(sphere_lattice(1, 0.45, 0.05))["ecs"])
+    assert lattice.alpha == pytest.approx(1 - 4 / 3 * pi * 0.45**3, rel=0.005)
+    assert steady_tortuosity(lattice) == pytest.approx([rayleigh(4 / 3 * pi * 0.45**3)] * 3, rel=0.005)
+    assert len(sphere_lattice(2, 0.3, 0.3).points) > 4 * len(sphere_lattice(1, 0.3, 0.3).points)
+
+
 def test_a_staircase_of_voxels_makes_lambda_too_large_with_order_one(record_property):
     """Spheres with a radius of 8 voxels are 2 % too tortuous; from two sizes of voxel the rest is extrapolated."""
     found = []
@@ -280,6 +287,7 @@ def test_a_place_in_pieces_is_told():
     (lambda: cubic_cells(1.2), "cubic cells: alpha is 1.2; it must lie between 0 and 1"),
     (lambda: cubic_cells(0.2, dimensions=1), "1 octants with 4 layers in 1 dimensions cannot be made"),
     (lambda: sphere_octant(0.5, 0.1), "spheres of radius 0.5 um overlap on a lattice of 1 um; radius must lie between"),
+    (lambda: sphere_lattice(2, 0.6, 0.1), "2 spheres of radius 0.6 um on each axis, 1 um apart, cannot be made; there"),
     (lambda: random_spheres(1.0, 0.2, 1.0, 0.1, np.random.default_rng(0)), "fraction is 1; it must lie between 0"),
     (lambda: random_spheres(0.2, 0.5, 1.0, 0.1, np.random.default_rng(0)), "need a side of at least three and a spac"),
     (lambda: random_spheres(0.7, 0.2, 1.0, 0.1, np.random.default_rng(0)), "fit without overlap; ask for a smaller"),

@@ -72,6 +72,7 @@ def tortuosity(alpha: float, steady: "Floats", measured: "Measured | None" = Non
 
 
 def where(out: Path, seconds: float) -> None:
+    """Where the results are, and how long they took."""
     from rich.console import Console
 
     Console().print(f"Results are in {out.resolve()} ({seconds:.0f} s).", soft_wrap=True, highlight=False)

@@ -66,6 +66,16 @@ def sphere_octant(radius: float, size: Edge, period: float = 1 * um, region: Reg
     return box_without_spheres((period / 2,) * 3, [(0.0, 0.0, 0.0, radius)], size, region)
 
 
+def sphere_lattice(count: int, radius: float, size: Edge, period: float = 1 * um, region: Region = ECS) -> Tetrahedra:
+    """A cube of `count` units of a simple cubic lattice on each axis, without the spheres in the middle of each."""
+    if not (count >= 1 and 0 < radius < period / 2):
+        raise InputError(f"{count} spheres of radius {radius:g} um on each axis, {period:g} um apart, cannot be made; "
+                         f"there must be at least 1, of radius between 0 and {period / 2:g} um")
+    along = (np.arange(count) + 0.5) * period
+    spheres = [(x, y, z, radius) for x in along for y in along for z in along]
+    return box_without_spheres((count * period,) * 3, spheres, size, region)
+
+
 def random_spheres(fraction: float, radius: float, side: float, spacing: float, rng: np.random.Generator,
                    overlapping: bool = False) -> Labels:
     """A cube of `side` [um] with randomly placed spheres, in voxels of `spacing` [um]: 1 in a sphere, 0 between them.
