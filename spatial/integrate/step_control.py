@@ -1,14 +1,16 @@
 """How long a step may be: the error of each species against its own scale, and no negative value."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linprog
 
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
 from spatial.integrate.method import Method
 from spatial.integrate.positivity import repair
-from spatial.model import Gains, Mechanism, Species
+from spatial.model import Species
 from spatial.system import System
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 4.0
@@ -18,7 +20,10 @@ _MOST_MENDS = 6
 _BOTTOMLESS = 0.5  # a drain that takes this part of its rate from nothing is an error of the model's
 _IDLE = 1e-2  # s: the longest first step, lest what starts later without an event be stepped over
 _NOTHING = 1e-40  # so little that its square would slow down the processor (denormal numbers)
-_DUST = 1e-15  # of its typical size: a mean so small is zero
+_ROUNDING = 1e-15  # of what there was: an amount so small is zero
+_MORE = 1.01  # times what is missing is handed back, lest rounding leave some
+_UNFELT = 0.2  # of what a step may err: so much mending may change without the next steps being shorter for it
+_PLENTY = 1e12  # times what is missing: as good as no bound
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,13 @@ def advance(method: Method, u: Floats, t: float, dt: float, stop: float, toleran
     """
     system = method.system
     f, allowed = system.rate(u, t), tolerated(system, u, tolerance)
+    start = _Start(system, u, t, tolerance, allowed)
     attempt, proposed = method.start(u, t, f, allowed), min(dt, tolerance.longest)
     for rejected in range(_MOST_TRIES):
         dt = _fit(proposed, stop - t)
         after, error = attempt(dt)
-        worst, size = _worst(errors(system, error, allowed), peaks(system, error, u, tolerance))
-        negative = None if size > 1.0 else _mend(system, u, after, t, allowed)
+        worst, size = start.worst(error)
+        negative = None if size > 1.0 else _mend(start, after)
         factor = float(np.clip(_SAFETY * max(size, 1e-12) ** (-1.0 / method.order), _SHRINK, _GROW))
         if size <= 1.0 and negative is None:
             landed = stop if dt >= stop - t else t + dt
@@ -131,74 +137,137 @@ def _worst(*measures: dict[Species, float]) -> tuple[Species | None, float]:
     return species, size
 
 
-def _mend(system: System, before: Floats, u: Floats, t: float,
-          allowed: dict[Species, float]) -> Species | None:
-    """Make every concentration in `u` non-negative in place; the first species that cannot be, or None.
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """Where a step starts, and what it may err."""
 
-    `before` and `t` are those of the step's start. What diffuses may undershoot because of the mesh,
-    whatever the step; what stays where it is undershoots because the step is too long, unless by less
-    than is allowed.
+    system: System
+    u: Floats
+    t: float
+    tolerance: Tolerance
+    allowed: dict[Species, float]
+
+    def worst(self, error: Floats) -> tuple[Species | None, float]:
+        """The species with the largest error, on average or anywhere, and that over what is allowed."""
+        return _worst(errors(self.system, error, self.allowed), peaks(self.system, error, self.u, self.tolerance))
+
+
+def _mend(start: _Start, u: Floats) -> Species | None:
+    """Make every concentration in `u`, at the step's end, non-negative in place; a species that cannot be, or None.
+
+    What diffuses may undershoot because of the mesh, whatever the step; what stays where it is undershoots
+    because the step is too long, unless by less than is allowed.
     """
+    system = start.system
     u[np.abs(u) < _NOTHING] = 0.0
     for _ in range(_MOST_MENDS):
         below = np.minimum(u, 0.0)
-        undershoot = errors(system, below, allowed) if below.any() else {}
-        wrong = [species for species in system.model if not species.signed and undershoot.get(species, 0.0) > 0.0]
+        undershoot = errors(system, below, start.allowed) if below.any() else {}
+        wrong = {species: species.D > 0 and system.stiffness[species.place.name].nnz > 0
+                 for species in system.model if not species.signed and undershoot.get(species, 0.0) > 0.0}
         if not wrong:
             return None
-        for species in wrong:
-            c, K = system.state(u)[species], system.stiffness[species.place.name]
-            spreads = species.D > 0 and K.nnz > 0
+        for species, spreads in wrong.items():
             if not spreads and undershoot[species] > 1.0:
                 return species
-            amount = float(species.place.measure @ c)
-            if amount <= 0.0 and not _hand_back(system, before, u, t, species, -amount, allowed):
-                return species
-            repair(c, species.place.measure, K if spreads else None)
-    return wrong[0]
+        short = _short(start, u, wrong)
+        if short and not _hand_back(start, u, short):
+            return short[0]
+        for species, spreads in wrong.items():
+            K = system.stiffness[species.place.name] if spreads else None
+            repair(system.state(u)[species], species.place.measure, K)
+    return next(iter(wrong))
 
 
-def _hand_back(system: System, before: Floats, u: Floats, t: float, species: Species, amount: float,
-               allowed: dict[Species, float]) -> bool:
-    """Undo as much of what consumed a species as was taken beyond what there was; whether that was possible.
+def _short(start: _Start, u: Floats, wrong: Iterable[Species]) -> list[Species]:
+    """Those of which less than nothing is left in all; what is only rounding beside what there was is dropped."""
+    state, before, found = start.system.state(u), start.system.state(start.u), list[Species]()
+    for species in wrong:
+        V, c = species.place.measure, state[species]
+        amount, rounding = float(V @ c), float(V @ (_ROUNDING * (np.abs(before[species]) + np.abs(c)) + _NOTHING))
+        if amount < -rounding:
+            found.append(species)
+        elif amount <= 0.0:
+            c[:] = 0.0
+    return found
 
-    Wherever a mechanism consumed it at the step's start, the mechanism gives back the same part, with
-    all its other gains, so that whatever the mechanisms conserve stays conserved. Where nothing
-    consumed it, what produces it goes on for as much longer. Neither may change anything by more than is allowed.
+
+def _hand_back(start: _Start, u: Floats, short: list[Species]) -> bool:
+    """Undo what was taken of these species beyond what there was; whether that was possible.
+
+    What a mechanism does more where there is more of a species keeps all that the mechanism keeps, however little
+    of it there is. Of such changes, forward or back, the least are made that leave no amount negative; they may
+    change nothing anywhere by more than a part of what is allowed, or the next steps would have to follow them.
     """
-    dust = _DUST * species.typical * species.place.total
-    if amount <= dust:
-        c = system.state(u)[species]
-        c[:] = 0.0
-        return True
-    empty = u.copy()
+    if any(_bottomless(start, u, species) for species in short):
+        return False
+    changes = _responses(start, u, short)
+    parts = _least(start.system, u, changes) if changes else None
+    if parts is None:
+        return False
+    change = sum(part * one for part, one in zip(parts, changes, strict=True))
+    if start.worst(change)[1] > _UNFELT:
+        return False
+    u += change
+    return True
+
+
+def _bottomless(start: _Start, u: Floats, species: Species) -> bool:
+    """Whether most of what consumed a species would go on where there is none."""
+    system, empty = start.system, u.copy()
     system.state(empty)[species][:] = 0.0
-    acting, taken_from_nothing = _flows(system, before, t, species), _flows(system, empty, t, species)
-    for sign in (-1.0, 1.0):
-        total = _sum(acting, sign)
-        if total == 0.0 or (sign < 0.0 and _sum(taken_from_nothing, sign) > _BOTTOMLESS * total):
+    consumed, from_nothing = (
+        sum(float(np.maximum(-gains[species] * mechanism.where.measure, 0.0).sum())
+            for mechanism, gains in system.gains(state, start.t) if species in gains) for state in (start.u, empty))
+    return from_nothing > _BOTTOMLESS * consumed > 0.0
+
+
+def _responses(start: _Start, u: Floats, short: list[Species]) -> list[Floats]:
+    """(size,) each: what one mechanism that changes one of these does more, per second, for more of one it looks at.
+
+    More of it where it is, or where it has undershot.
+    """
+    system, t, found = start.system, start.t, list[Floats]()
+    now = [gains for _, gains in system.gains(u, t)]
+    acting = [any(species in gains for species in short) for gains in now]
+    looked_at = [term.reads if acts else () for term, acts in zip(system.terms, acting, strict=True)]
+    for source in dict.fromkeys(species for reads in looked_at for species in reads):
+        raised, more = u.copy(), np.abs(system.state(u)[source])
+        if not more.any():
             continue
-        change, part = np.zeros_like(u), sign * (amount + dust) / total
-        for mechanism, gains, flow in acting:
-            system.add(change, mechanism, {one: part * np.where(sign * flow > 0.0, gain, 0.0)
-                                           for one, gain in gains.items()})
-        if max(errors(system, change, allowed).values()) <= 1.0:
-            u += change
-            return True
-    return False
+        system.state(raised)[source][:] += more * max(1.0, source.typical / more.max())
+        for (mechanism, gains), less, reads in zip(system.gains(raised, t), now, looked_at, strict=True):
+            if source in reads:
+                found.append(np.zeros_like(u))
+                system.add(found[-1], mechanism, {one: gains[one] - less[one] for one in gains})
+    return found
 
 
-Flows = list[tuple[Mechanism, Gains, Floats]]
+def _least(system: System, u: Floats, changes: list[Floats]) -> Floats | None:
+    """(k,) how much of each of k changes leaves no amount negative: as little as can be; None if nothing does.
 
+    Amounts are counted in what is missing of them or, where nothing is, in the most that is missing of any.
+    """
+    held = [species for species in system.model if not species.signed]
 
-def _flows(system: System, u: Floats, t: float, species: Species) -> Flows:
-    """Each mechanism that changes a species, its gains, and the amount per second by element."""
-    return [(mechanism, gains, np.asarray(gains[species] * mechanism.where.measure))
-            for mechanism, gains in system.gains(u, t) if species in gains]
+    def amounts(values: Floats) -> Floats:
+        state = system.state(values)
+        return np.array([float(species.place.measure @ state[species]) for species in held])
 
-
-def _sum(flows: Flows, sign: float) -> float:
-    return sum(float(np.maximum(sign * flow, 0.0).sum()) for _, _, flow in flows)
+    now, effects = amounts(u), np.stack([amounts(change) for change in changes], axis=1)
+    if not np.isfinite(effects).all():
+        return None
+    unit = np.where(now < 0.0, -now, -now.min())
+    effects /= unit[:, None]
+    size = np.abs(effects).max(axis=0)
+    size[size == 0.0] = 1.0
+    effects /= size
+    spare = np.where(now < 0.0, -_MORE, np.minimum(now / unit, _PLENTY))
+    found = linprog(np.ones(2 * len(size)), A_ub=np.hstack([-effects, effects]), b_ub=spare)
+    if not found.success:
+        return None
+    forward, back = np.split(np.asarray(found.x), 2)
+    return np.asarray((forward - back) / size)
 
 
 def _failure(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> InputError:
