@@ -5,7 +5,9 @@ Write inputs with their unit, `0.5 * uM`, `20 * nm`, and read outputs by dividin
 An amount is uM um^3; `MOLECULES` of them make one.
 """
 
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 um: Final = 1.0
 nm: Final = 1e-3
@@ -32,6 +34,7 @@ um3: Final = 1.0
 MOLECULES: Final = 602.214076  # molecules in 1 uM um^3; CODATA 2018 Avogadro constant
 molecule: Final = 1.0 / MOLECULES  # amount of one molecule [uM um^3]
 FARADAY: Final = 96485.33212  # C/mol; CODATA 2018
+GAS: Final = 8.314462618  # J/(mol K); CODATA 2018
 
 
 def ion_flux(current: float, valence: int) -> float:
@@ -41,3 +44,13 @@ def ion_flux(current: float, valence: int) -> float:
     """
     picoampere_to_amount = 1e-12 / FARADAY / 1e-21  # A -> mol/s -> uM um^3/s
     return current * picoampere_to_amount / valence
+
+
+def thermal_voltage(temperature: float) -> float:
+    """RT/F [mV] at a temperature [K]."""
+    return 1e3 * GAS * temperature / FARADAY
+
+
+def nernst(outside: Any, inside: Any, valence: int, temperature: float) -> Any:
+    """Reversal potential [mV] of an ion of this valence, both concentrations in the same unit (Nernst's law)."""
+    return thermal_voltage(temperature) / valence * np.log(outside / inside)
