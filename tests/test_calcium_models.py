@@ -510,6 +510,7 @@ def test_the_exchanger_carries_three_sodium_for_one_calcium_and_one_charge():
     current = one.current(1.0, 15e3, 150e3, 1800.0, -85.0)
     charge = 2 * gains[one.calcium] + gains[one.sodium]
     assert charge[0] * 96485.33212e-9 == pytest.approx(-current, rel=1e-12)  # uM um^3 of charge: 96.5 nC/1000
+    assert gains[one.V][0] == pytest.approx(-current, rel=1e-12)
 
 
 def test_the_exchanger_brings_calcium_to_the_level_at_which_it_reverses():

@@ -8,9 +8,7 @@ import numpy as np
 from spatial import checks
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Held, Species, gained, level
-from spatial.units import FARADAY, ion_flux, mM, mV, pA, um2
-
-_GAS = 8.314462618  # J/(mol K); CODATA 2018
+from spatial.units import ion_flux, mM, mV, pA, thermal_voltage, um2
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +41,11 @@ class NCX:
                                     f" Ca2+ that is read outside must be the Ca2+ that is taken from there")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Ca2+ into the cytosol and Na+ out of it [uM um/s]."""
-        flux = ion_flux(1.0, valence=1) * self.current(
-            c[self.calcium], level(c, self.sodium), level(c, self.sodium_outside), level(c, self.calcium_outside),
-            level(c, self.V))
-        return {self.calcium: flux, self.outside: -flux,
+        """Ca2+ into the cytosol and Na+ out of it [uM um/s], and what their charge does to V."""
+        current = self.current(c[self.calcium], level(c, self.sodium), level(c, self.sodium_outside),
+                               level(c, self.calcium_outside), level(c, self.V))
+        flux = ion_flux(1.0, valence=1) * current
+        return {self.calcium: flux, self.outside: -flux, **gained(self.V, -current),
                 **gained(self.sodium, -3 * flux), **gained(self.sodium_outside, 3 * flux)}
 
     def current(self, calcium: Any, sodium: Any, sodium_outside: Any, calcium_outside: Any, V: Any) -> Any:
@@ -65,4 +63,4 @@ class NCX:
     @property
     def thermal(self) -> float:
         """RT/F [mV]."""
-        return 1e3 * _GAS * self.temperature / FARADAY
+        return thermal_voltage(self.temperature)
