@@ -17,6 +17,7 @@ from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.well_mixed import pool, well_mixed
+from spatial.integrate.electrolyte import Capacitor, Electrolyte
 from spatial.integrate.rest import rest
 from spatial.integrate.step_control import Tolerance
 from spatial.model import Mechanism, Model, Species
@@ -28,7 +29,7 @@ from spatial.operators.shells import shells
 from spatial.simulate import FewMolecules, simulate
 
 __all__ = [
-    "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "Place", "Probe", "Recording", "Region", "Species",
-    "Tetrahedra", "Tolerance", "at", "discretise", "each", "graded_grid", "grid", "in_homogenised_tissue", "mean",
-    "over", "peak", "pool", "rest", "shells", "simulate", "total", "well_mixed",
+    "Capacitor", "Electrolyte", "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "Place", "Probe",
+    "Recording", "Region", "Species", "Tetrahedra", "Tolerance", "at", "discretise", "each", "graded_grid", "grid",
+    "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest", "shells", "simulate", "total", "well_mixed",
 ]

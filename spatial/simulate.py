@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
+from spatial.integrate.electrodiffusion import electrodiffusion
+from spatial.integrate.electrolyte import Electrolyte
 from spatial.integrate.fipy_engine import fipy_engine
 from spatial.integrate.implicit import prepare
 from spatial.integrate.march import Hybrid, March, Molecules
@@ -47,7 +49,7 @@ Engine = Literal["spatial", "implicit", "explicit", "fipy"]
 def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: float = 0.0, seed: int = 0,
              tolerance: Tolerance | None = None, frames: Frames | None = None, frame_times: Iterable[float] = (),
              progress: Progress | None = None, engine: Engine = "spatial", start: State | None = None,
-             method: Way = "hybrid") -> Recording:
+             method: Way = "hybrid", electrolyte: Electrolyte | None = None) -> Recording:
     """Run a model from t = 0 to `until` [s] and return what the probes saw.
 
     Probes are read at the start, before and after every event, and after steps at least `every` [s]
@@ -58,6 +60,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     molecules around it that they are random too. With "stochastic" every molecule is: the master equation on
     the same control volumes, for mechanisms that have `reactions`. Our own engine is "implicit", or "explicit"
     for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
+    The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
     """
     positive("duration of the run", until)
     names = [probe.name for probe in watch]
@@ -66,21 +69,25 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
-    march, diary = _march(system, method, engine, until, tolerance, start, np.random.default_rng(seed)), _Diary(watch)
+    march, diary = _march(system, method, engine, until, tolerance, start, np.random.default_rng(seed),
+                          electrolyte), _Diary(watch)
     _run(march, until, diary, every, frames, sorted(frame_times), progress)
     return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
                             **march.counted, "numpy": np.__version__, "python": platform.python_version()})
 
 
 def _march(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
-           rng: np.random.Generator) -> March:
+           rng: np.random.Generator, electrolyte: Electrolyte | None) -> March:
     """How a run goes on, from its first state."""
     if method not in get_args(Way):
         raise InputError(f"method is {method!r}; it must be one of {', '.join(map(repr, get_args(Way)))}")
-    steps, u = _method(system, engine, until, tolerance), _start(system, start)
+    steps, u = _method(system, engine, until, tolerance, electrolyte), _start(system, start)
     if method == "hybrid":
         _warn_of_few(system, u)
         return Hybrid(steps, u, tolerance, rng)
+    if electrolyte:
+        raise InputError("an electrolyte makes ions drift, which molecules that are counted do not; leave it out with "
+                         "'stochastic'")
     if engine != "spatial":
         raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
     return Molecules(master_equation(system), u, tolerance, rng)
@@ -116,8 +123,13 @@ def _start(system: System, start: State | None) -> Floats:
     return start.values.copy()
 
 
-def _method(system: System, engine: Engine, until: float, tolerance: Tolerance) -> Method:
+def _method(system: System, engine: Engine, until: float, tolerance: Tolerance,
+            electrolyte: Electrolyte | None) -> Method:
     """How a run takes its steps."""
+    if electrolyte:
+        if engine not in ("spatial", "implicit"):
+            raise InputError(f"engine is {engine!r}, in which ions do not drift; leave it out with an electrolyte")
+        return electrodiffusion(system, electrolyte)
     if engine == "fipy":
         return fipy_engine(system)
     if engine not in get_args(Engine):

@@ -56,6 +56,8 @@ def _app() -> typer.Typer:
     run.command()(runs.cleft)
     run.command()(runs.coverage)
     run.command()(runs.spread)
+    run.command()(runs.potassium)
+    run.command()(runs.buffering)
     app.add_typer(run, name="run")
     mesh = typer.Typer(help="Look at a mesh, or make one.", no_args_is_help=True)
     mesh.command()(meshes.info)

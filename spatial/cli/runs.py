@@ -134,6 +134,44 @@ def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one."
         tables.where(out, time.perf_counter() - started)
 
 
+def potassium(out: Out = Path("results"), force: Force = False, duration: Duration = None,
+              resolution: Annotated[float | None, typer.Option(
+                  help="Factor on every edge length of the mesh; 2 is twice coarser.", show_default="3")] = None,
+              quiet: Quiet = False) -> None:
+    """A burst beside an astrocyte process: how high K+ rises, and who takes it up; also without each of them."""
+    from spatial.output.folder import results_folder
+    from spatial.scenarios.potassium import PotassiumSettings
+    from spatial.scenarios.potassium_report import duration as simulated
+    from spatial.scenarios.potassium_report import results
+
+    started, settings = time.perf_counter(), PotassiumSettings()
+    if duration is not None:
+        settings = replace(settings, duration=duration)
+    if resolution is not None:
+        settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
+    with results_folder(out, force) as folder, _progress(simulated(settings), quiet) as tell:
+        results(folder, settings, tell)
+    if not quiet:
+        tables.where(out, time.perf_counter() - started)
+
+
+def buffering(length: Annotated[float | None, typer.Option(help="Of the slab [um].", show_default="100")] = None,
+              out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
+    """K+ enters a slab of tissue at one end: what astrocytes carry off, and the loop of current that does it."""
+    from spatial.output.folder import results_folder
+    from spatial.scenarios.buffering import BufferingSettings
+    from spatial.scenarios.buffering_report import duration as simulated
+    from spatial.scenarios.buffering_report import results
+
+    started, settings = time.perf_counter(), BufferingSettings()
+    if length is not None:
+        settings = replace(settings, length=length)
+    with results_folder(out, force) as folder, _progress(simulated(settings), quiet) as tell:
+        results(folder, settings, tell)
+    if not quiet:
+        tables.where(out, time.perf_counter() - started)
+
+
 def _sweep(results: Any, settings: "CleftSettings | CoverageSettings", duration: float | None,
            resolution: float | None, out: Path, force: bool, quiet: bool) -> None:
     """Run a sweep of releases into a cleft with its `results`, and say where they are."""

@@ -22,6 +22,7 @@ from spatial.mechanisms.exocytosis import Emptying
 from spatial.mechanisms.injection import Injection
 from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
+from spatial.mechanisms.sodium_potassium_pump import SodiumPotassiumPump
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
 from spatial.operators.control_volumes import discretise, stiffness
 from spatial.operators.grid import grid
@@ -112,22 +113,9 @@ def profile(place: Place, c: Floats) -> Floats:
 # K+ in the extracellular space: benchmark B3
 SIDE, SPACING = 100.0, 1.0  # um: 100^3 bricks
 ALPHA, TORTUOSITY, D_POTASSIUM = 0.2, 1.6, 1960.0  # 1, 1, um^2/s
-UPTAKE, HALF = 2e4, 1000.0  # uM/s at most, uM: V c / (HALF + c)
+UPTAKE, HALF = 2e4, 1000.0  # uM/s at most, uM: UPTAKE c / (HALF + c)
 SOURCES, RELEASE = 20, 2e6  # number, uM um^3/s each
 ACTIVE, FINISH = 0.1, 0.2  # s: released until ACTIVE; the run ends at FINISH
-
-
-@dataclass(frozen=True, eq=False)
-class Uptake:
-    """Saturating removal of K+ above rest."""
-
-    where: Place
-    species: Species
-
-    def rates(self, c: Concentrations, t: float) -> Gains:
-        """Uptake [uM/s]."""
-        potassium = c[self.species]
-        return {self.species: -UPTAKE * potassium / (HALF + potassium)}
 
 
 def source_positions(side: float = SIDE) -> Floats:
@@ -137,12 +125,16 @@ def source_positions(side: float = SIDE) -> Floats:
 
 
 def potassium(side: float = SIDE) -> Model:
-    """K+ above rest in a cube of homogenised tissue of `side` [um]: released at points, taken up everywhere."""
+    """K+ above rest in a cube of homogenised tissue of `side` [um]: released at points, pumped away everywhere.
+
+    The pump is that of the scenarios with Na+ so high that K+ alone limits it: UPTAKE c / (HALF + c), two K+ a turn.
+    """
     tissue = grid("ecs", (0.0,) * 3, (side,) * 3, SPACING, volume_fraction=ALPHA, tortuosity=TORTUOSITY)
     index = tissue.nearest(source_positions(side))
     neurons = Place("neurons", 0, np.ones(SOURCES), tissue.centres[index], touches={tissue.name: index})
     rise = Species("K+ above rest", tissue, 0.0, D=D_POTASSIUM, scale=1.0)
-    return Model([rise], [Injection(neurons, rise, RELEASE, stop=ACTIVE), Uptake(tissue, rise)])
+    pump = SodiumPotassiumPump(tissue, rise, P_max=UPTAKE / 2, K_potassium=HALF, sodium_sites=0.0)
+    return Model([rise], [Injection(neurons, rise, RELEASE, stop=ACTIVE), pump])
 
 
 # Reactions and diffusion with a known smooth solution: problem (a)
