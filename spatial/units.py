@@ -46,11 +46,17 @@ def ion_flux(current: float, valence: int) -> float:
     return current * picoampere_to_amount / valence
 
 
+TRACE: Final = 1e-9  # uM, less than one ion in a cell
+
+
 def thermal_voltage(temperature: float) -> float:
     """RT/F [mV] at a temperature [K]."""
     return 1e3 * GAS * temperature / FARADAY
 
 
 def nernst(outside: Any, inside: Any, valence: int, temperature: float) -> Any:
-    """Reversal potential [mV] of an ion of this valence, both concentrations in the same unit (Nernst's law)."""
-    return thermal_voltage(temperature) / valence * np.log(outside / inside)
+    """Reversal potential [mV] of an ion of this valence, both concentrations in the same unit (Nernst's law).
+
+    A concentration of nothing counts as a trace, so that the potential is large and not infinite.
+    """
+    return thermal_voltage(temperature) / valence * np.log(np.maximum(outside, TRACE) / np.maximum(inside, TRACE))

@@ -52,6 +52,7 @@ def test_currents_and_potentials_have_the_right_units():
     assert thermal_voltage(310.0) == pytest.approx(26.7, abs=0.02)
     assert nernst(3.0, 100.0, 1, 310.0) == pytest.approx(-93.67, abs=0.01)
     assert nernst(100.0, 5.0, -1, 310.0) == -nernst(100.0, 5.0, 1, 310.0)
+    assert -1000 < nernst(0.0, 100e3, 1, 310.0) < -500  # of nothing: far down, but a number
 
 
 @pytest.mark.parametrize(("preset", "fluxes", "pump", "reversal", "bound"), [

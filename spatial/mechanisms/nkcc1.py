@@ -8,7 +8,7 @@ import numpy as np
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, gained, level
-from spatial.units import ion_flux, mM, mV, pA, thermal_voltage, um2
+from spatial.units import TRACE, ion_flux, mM, mV, pA, thermal_voltage, um2
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,7 @@ class NKCC1:
                 **gained(self.chloride_outside, -2 * J), **gained(self.chloride_inside, 2 * J)}
 
     def flux(self, Na_o: Any, K_o: Any, Cl_o: Any, Na_i: Any, K_i: Any, Cl_i: Any) -> Any:
-        """J [uM um/s] at concentrations [uM]."""
-        driving = np.log(Na_o * K_o * Cl_o ** 2 / (Na_i * K_i * Cl_i ** 2))
+        """J [uM um/s] at concentrations [uM], of which none counts as less than a trace."""
+        outside, inside = (np.maximum(Na * K * Cl**2, TRACE**4) for Na, K, Cl in ((Na_o, K_o, Cl_o), (Na_i, K_i, Cl_i)))
+        driving = np.log(outside / inside)
         return ion_flux(1.0, valence=1) * self.g * thermal_voltage(self.temperature) * driving

@@ -7,7 +7,7 @@ from typing import Any
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Held, gained, level
+from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.units import ion_flux, mM, mV, s, uM, um
 
 NEURON: Mapping[str, float] = MappingProxyType({
@@ -50,9 +50,9 @@ class SodiumPotassiumPump:
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Na+ out of and K+ into the cell [uM um/s], and the charge carried off [pA/um^2]."""
         P = self.turnover(level(c, self.potassium_outside), level(c, self.sodium_inside))
-        return {**gained(self.potassium_outside, -2 * P), **gained(self.potassium_inside, 2 * P),
-                **gained(self.sodium_outside, 3 * P), **gained(self.sodium_inside, -3 * P),
-                **gained(self.V, -P / ion_flux(1.0, valence=1))}
+        carried = ((self.potassium_outside, -2.0), (self.potassium_inside, 2.0), (self.sodium_outside, 3.0),
+                   (self.sodium_inside, -3.0), (self.V, -1.0 / ion_flux(1.0, valence=1)))
+        return {of: times * P for of, times in carried if isinstance(of, Species)}
 
     def turnover(self, potassium: Any, sodium: Any) -> Any:
         """P [uM um/s] at K+ outside and Na+ inside [uM]."""
