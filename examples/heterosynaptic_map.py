@@ -19,7 +19,7 @@ from spatial.units import s
 
 quick = "SPATIAL_QUICK" in os.environ
 around = parametric(Tripartite(resolution=2.0))
-settings = Settings(duration=0.12 * s if quick else 3 * s)
+settings = Settings(duration=0.101 * s if quick else 3 * s)
 experiment = tripartite(around.mesh, around.synapses, settings, np.random.default_rng(1))
 
 recording = sp.simulate(experiment.model, settings.duration, experiment.watch, seed=1)

@@ -47,7 +47,7 @@ def test_the_chain_keeps_its_books_and_reaches_silent_synapses(coarse):
 
 def test_without_release_by_the_astrocyte_no_weight_changes_at_all(coarse):
     control = without_release(coarse)
-    recording = sp.simulate(control.model, 0.2, control.watch, seed=3)
+    recording = sp.simulate(control.model, 0.13, control.watch, seed=3)
     assert recording["eligibility"][-1][0] != 0
     assert (recording["weight change"] == 0.0).all()
     assert (recording["release probability"] == recording["release probability"][0]).all()
@@ -59,7 +59,7 @@ def test_random_release_is_the_same_for_the_same_seed_only(coarse, tmp_path):
                                             for one in coarse.model.mechanisms])
     files = []
     for run, seed in enumerate((1, 1, 2)):
-        recording = sp.simulate(eager, 0.0015, coarse.watch, seed=seed)
+        recording = sp.simulate(eager, 0.0008, coarse.watch, seed=seed)
         assert recording["total fused ATP vesicles"][-1] > 0
         write_recording(recording, tmp_path / f"{run}.h5")
         files.append((tmp_path / f"{run}.h5").read_bytes())
