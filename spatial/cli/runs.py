@@ -1,7 +1,7 @@
 """`spatial run`: one command for each scenario."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -139,51 +139,50 @@ def potassium(out: Out = Path("results"), force: Force = False, duration: Durati
                   help="Factor on every edge length of the mesh; 2 is twice coarser.", show_default="3")] = None,
               quiet: Quiet = False) -> None:
     """A burst beside an astrocyte process: how high K+ rises, and who takes it up; also without each of them."""
-    from spatial.output.folder import results_folder
     from spatial.scenarios.potassium import PotassiumSettings
     from spatial.scenarios.potassium_report import duration as simulated
     from spatial.scenarios.potassium_report import results
 
-    started, settings = time.perf_counter(), PotassiumSettings()
+    settings = PotassiumSettings()
     if duration is not None:
         settings = replace(settings, duration=duration)
     if resolution is not None:
         settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
-    with results_folder(out, force) as folder, _progress(simulated(settings), quiet) as tell:
-        results(folder, settings, tell)
-    if not quiet:
-        tables.where(out, time.perf_counter() - started)
+    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def buffering(length: Annotated[float | None, typer.Option(help="Of the slab [um].", show_default="100")] = None,
               out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
     """K+ enters a slab of tissue at one end: what astrocytes carry off, and the loop of current that does it."""
-    from spatial.output.folder import results_folder
     from spatial.scenarios.buffering import BufferingSettings
     from spatial.scenarios.buffering_report import duration as simulated
     from spatial.scenarios.buffering_report import results
 
-    started, settings = time.perf_counter(), BufferingSettings()
+    settings = BufferingSettings()
     if length is not None:
         settings = replace(settings, length=length)
-    with results_folder(out, force) as folder, _progress(simulated(settings), quiet) as tell:
-        results(folder, settings, tell)
-    if not quiet:
-        tables.where(out, time.perf_counter() - started)
+    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def _sweep(results: Any, settings: "CleftSettings | CoverageSettings", duration: float | None,
            resolution: float | None, out: Path, force: bool, quiet: bool) -> None:
     """Run a sweep of releases into a cleft with its `results`, and say where they are."""
-    from spatial.output.folder import results_folder
-
-    started = time.perf_counter()
     if duration is not None:
         settings = replace(settings, release=replace(settings.release, duration=duration))
     if resolution is not None:
         settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
-    with results_folder(out, force) as folder, _progress(settings.runs * settings.release.duration, quiet) as tell:
-        results(folder, settings, tell)
+    _into(out, force, quiet, settings.runs * settings.release.duration,
+          lambda folder, tell: results(folder, settings, tell))
+
+
+def _into(out: Path, force: bool, quiet: bool, simulated: float,
+          results: Callable[[Path, "Progress"], object]) -> None:
+    """Have `results` write all its files into one new folder while a bar counts `simulated` [s], and say where."""
+    from spatial.output.folder import results_folder
+
+    started = time.perf_counter()
+    with results_folder(out, force) as folder, _progress(simulated, quiet) as tell:
+        results(folder, tell)
     if not quiet:
         tables.where(out, time.perf_counter() - started)
 
