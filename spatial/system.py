@@ -3,7 +3,7 @@
 This is the only place where a gain per measure of where a mechanism acts becomes a concentration.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -183,10 +183,11 @@ class System:
         else:
             self.team(spread, len(c), zeros(len(of)), *rows(K), of[0].place.measure, D, c, gain)
 
-    def gains(self, u: Floats, t: float) -> Iterator[tuple[Mechanism, Gains]]:
-        """Every mechanism with its gains per measure of where it acts."""
+    def gains(self, u: Floats, t: float,
+              of: Iterable[Mechanism] | None = None) -> Iterator[tuple[Mechanism, Gains]]:
+        """Each of these mechanisms, by default every one, with its gains per measure of where it acts."""
         state = self.state(u)
-        for mechanism in self.model.mechanisms:
+        for mechanism in self.model.mechanisms if of is None else of:
             yield mechanism, mechanism.rates(self._nearby(state, mechanism), t)
 
     def add(self, u: Floats, mechanism: Mechanism, gains: Gains) -> None:

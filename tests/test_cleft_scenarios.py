@@ -1,12 +1,12 @@
 """Sealed against open cleft, and astrocyte coverage: what the sweeps keep, what they find, and what they leave."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from result_files import check_files
 from test_cli import refused, succeed
 
 from spatial.checks import InputError
@@ -14,7 +14,6 @@ from spatial.geometry.cleft import Cleft
 from spatial.geometry.cleft import cleft as cleft_mesh
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.operators.control_volumes import discretise
-from spatial.output.recording_file import read_recording
 from spatial.scenarios import cleft, cleft_report, coverage, coverage_report
 from spatial.scenarios.cleft import CleftSettings
 from spatial.scenarios.coverage import CoverageSettings
@@ -24,7 +23,6 @@ from spatial.scenarios.release_in_cleft import (
     OTHER,
     SEAL,
     ReleaseSettings,
-    checks_of,
     findings,
     observe,
     release_in_cleft,
@@ -32,6 +30,7 @@ from spatial.scenarios.release_in_cleft import (
     time_to_rim,
 )
 from spatial.scenarios.release_report import plane_of
+from spatial.scenarios.report import checks_of
 from spatial.units import MOLECULES, ms, um
 
 SHAPE = Cleft(resolution=2.0, surround=0.6, coverage=0.0)
@@ -47,7 +46,8 @@ def found(*wanted: str) -> Found:
     """What cases come to, by their label, with what is conserved under "all"."""
     cases = [one for one in (*cleft.cases(SEALS), *coverage.cases(COVERS)) if one.label in wanted]
     runs = sweep([case.release for case in cases])
-    return {"all": checks_of(runs)} | {case.label: findings(run) for case, run in zip(cases, runs, strict=True)}
+    kept = checks_of((run.release.experiment, run.recording) for run in runs)
+    return {"all": kept} | {case.label: findings(run) for case, run in zip(cases, runs, strict=True)}
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_run_leaves_a_picture_a_table_a_summary_and_its_recordings(tmp_path):
     coverage_report.results(tmp_path, settings, lambda t, dt: told.append(t))
     assert told == sorted(told)
     assert told[-1] == pytest.approx(settings.runs * SHORT.duration)
-    check_files(tmp_path, "coverage", {"coverage_000", "coverage_050"})
+    check_table(tmp_path, "coverage", {"coverage_000", "coverage_050"})
 
 
 @pytest.mark.slow
@@ -171,20 +171,12 @@ def test_a_sweep_of_seals_leaves_its_files(tmp_path):
     cleft_report.results(tmp_path, settings)
     labels = {"open_100_adhesion", "open_025_adhesion", "open_025_astrocyte"}
     assert settings.runs == len(labels)
-    check_files(tmp_path, "cleft", labels)
+    check_table(tmp_path, "cleft", labels)
 
 
-def check_files(folder: Path, name: str, labels: set[str]) -> None:
-    files = {one.name for one in folder.iterdir()}
-    assert files == {f"{name}.png", f"{name}.csv", "summary.json", *(f"{one}.h5" for one in labels)}
-    summary = json.loads((folder / "summary.json").read_text())
-    assert summary["scenario"] == name
-    assert summary["largest relative drift"] < 1e-10
-    assert summary["smallest concentration"] >= 0
-    rows = list(csv.DictReader((folder / f"{name}.csv").open()))
-    assert len(rows) == len(summary["found"]) == len(labels)
-    assert float(rows[0]["peak in the cleft [uM]"]) == pytest.approx(summary["found"][0]["peak in the cleft [uM]"])
-    assert read_recording(folder / f"{min(labels)}.h5").times[-1] == pytest.approx(SHORT.duration)
+def check_table(folder: Path, name: str, labels: set[str]) -> None:
+    rows, found = check_files(folder, name, labels, SHORT.duration)
+    assert float(rows[0]["peak in the cleft [uM]"]) == pytest.approx(found[0]["peak in the cleft [uM]"])
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_cli
 
 from spatial.checks import InputError
 from spatial.cli import main
@@ -18,9 +19,7 @@ Captured = pytest.CaptureFixture[str]
 
 def told(capsys: Captured, *arguments: object) -> dict[str, list[str]]:
     """The numbers of each row of the printed table, by the row's name."""
-    with pytest.raises(SystemExit) as left:
-        main(["measure", "tortuosity", *map(str, arguments)])
-    assert left.value.code == 0
+    test_cli.succeed("measure", "tortuosity", *arguments)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()
             if line.startswith("│")]
     return {row[0]: row[1:] for row in rows}
@@ -28,14 +27,7 @@ def told(capsys: Captured, *arguments: object) -> dict[str, list[str]]:
 
 def refused(capsys: Captured, *arguments: object) -> str:
     """The sentence with which the command line refuses to measure."""
-    with pytest.raises(SystemExit) as left:
-        main(["measure", "tortuosity", *map(str, arguments)])
-    assert left.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("spatial: ")
-    assert said.err.count("\n") == 1
-    return said.err
+    return test_cli.refused(capsys, "measure", "tortuosity", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,12 @@
 """Potassium in tissue: what the scenarios keep, what they find, and what they leave; K4-K8 of biophysics.md, B10."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from result_files import check_files
 from test_cli import refused, succeed
 
 from spatial.checks import InputError
@@ -18,7 +18,6 @@ from spatial.mechanisms.ion_leak import IonLeak
 from spatial.mechanisms.kir41 import Kir41
 from spatial.model import Model, Species
 from spatial.observe.probes import total
-from spatial.output.recording_file import read_recording
 from spatial.scenarios import buffering, buffering_report, potassium, potassium_report
 from spatial.scenarios.buffering import UNCOUPLED, BufferingSettings, along, slab
 from spatial.scenarios.potassium import (
@@ -35,6 +34,7 @@ from spatial.scenarios.potassium import (
     coverages,
 )
 from spatial.scenarios.potassium_tissue import CHARGE, K_OUT, TEMPERATURE, Astrocytes
+from spatial.scenarios.report import checks_of
 from spatial.simulate import simulate
 from spatial.synapses.potassium_release import LEAST
 from spatial.synapses.steady_release import SteadyRelease
@@ -126,7 +126,7 @@ def test_a_release_that_ends_before_it_starts_is_refused():
 
 
 def test_K8_a_slab_keeps_its_ions_and_its_charge(slabs):
-    found = buffering.checks_of(slabs.values())
+    found = checks_of((one.slab.experiment, one.recording) for one in slabs.values())
     assert found["largest relative drift"] < 1e-10
     assert found["smallest concentration"] > 0.0
 
@@ -219,7 +219,7 @@ def test_the_current_does_not_depend_on_the_slices(slabs):
 
 
 def test_a_burst_keeps_potassium_and_charge(bursts):
-    found = potassium.checks_of(bursts.values())
+    found = checks_of((one.burst.experiment, one.recording) for one in bursts.values())
     assert found["largest relative drift"] < 1e-10
     assert found["smallest concentration"] >= 0.0
 
@@ -322,7 +322,7 @@ def test_a_run_of_buffering_leaves_its_files(tmp_path):
     buffering_report.results(tmp_path, settings, lambda t, dt: told.append(t))
     assert told == sorted(told)
     assert told[-1] == pytest.approx(buffering_report.duration(settings))
-    check_files(tmp_path, "buffering", {f"100um_{name.replace(' ', '_')}" for name in buffering.cases(settings)}, 1.0)
+    check_table(tmp_path, "buffering", {f"100um_{name.replace(' ', '_')}" for name in buffering.cases(settings)}, 1.0)
 
 
 @pytest.mark.slow
@@ -331,20 +331,12 @@ def test_a_run_of_potassium_leaves_its_files(tmp_path):
     potassium_report.results(tmp_path, settings, lambda t, dt: told.append(t))
     assert told == sorted(told)
     assert told[-1] == pytest.approx(potassium_report.duration(settings))
-    check_files(tmp_path, "potassium", {name.replace(" ", "_") for name in potassium.cases(settings)}, 20 * ms)
+    check_table(tmp_path, "potassium", {name.replace(" ", "_") for name in potassium.cases(settings)}, 20 * ms)
 
 
-def check_files(folder: Path, name: str, labels: set[str], duration: float) -> None:
-    files = {one.name for one in folder.iterdir()}
-    assert files == {f"{name}.png", f"{name}.csv", "summary.json", *(f"{one}.h5" for one in labels)}
-    summary = json.loads((folder / "summary.json").read_text())
-    assert summary["scenario"] == name
-    assert summary["largest relative drift"] < 1e-10
-    assert summary["smallest concentration"] >= 0
-    rows = list(csv.DictReader((folder / f"{name}.csv").open()))
-    assert len(rows) == len(summary["found"]) == len(labels)
-    assert rows[0]["case"] == summary["found"][0]["case"] == CONTROL
-    assert read_recording(folder / f"{min(labels)}.h5").times[-1] == pytest.approx(duration)
+def check_table(folder: Path, name: str, labels: set[str], duration: float) -> None:
+    rows, found = check_files(folder, name, labels, duration)
+    assert rows[0]["case"] == found[0]["case"] == CONTROL
 
 
 @pytest.mark.slow

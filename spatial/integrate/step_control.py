@@ -228,18 +228,18 @@ def _responses(start: _Start, u: Floats, short: list[Species]) -> list[Floats]:
     More of it where it is, or where it has undershot.
     """
     system, t, found = start.system, start.t, list[Floats]()
-    now = [gains for _, gains in system.gains(u, t)]
-    acting = [any(species in gains for species in short) for gains in now]
-    looked_at = [term.reads if acts else () for term, acts in zip(system.terms, acting, strict=True)]
-    for source in dict.fromkeys(species for reads in looked_at for species in reads):
+    acting = [(term, gains) for term, (_, gains) in zip(system.terms, system.gains(u, t), strict=True)
+              if any(species in gains for species in short)]
+    for source in dict.fromkeys(species for term, _ in acting for species in term.reads):
         raised, more = u.copy(), np.abs(system.state(u)[source])
         if not more.any():
             continue
         system.state(raised)[source][:] += more * max(1.0, source.typical / more.max())
-        for (mechanism, gains), less, reads in zip(system.gains(raised, t), now, looked_at, strict=True):
-            if source in reads:
-                found.append(np.zeros_like(u))
-                system.add(found[-1], mechanism, {one: gains[one] - less[one] for one in gains})
+        looking = [(term.mechanism, less) for term, less in acting if source in term.reads]
+        more_gains = system.gains(raised, t, (mechanism for mechanism, _ in looking))
+        for (mechanism, gains), (_, less) in zip(more_gains, looking, strict=True):
+            found.append(np.zeros_like(u))
+            system.add(found[-1], mechanism, {one: gains[one] - less[one] for one in gains})
     return found
 
 

@@ -5,7 +5,6 @@ one end let K+ out for Na+. All ions diffuse and drift in both: the current that
 them, leaves elsewhere, and returns outside. Where cells are not coupled, no ion passes inside from slice to slice.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -38,7 +37,6 @@ from spatial.scenarios.potassium_tissue import (
     gains,
     potentials,
 )
-from spatial.scenarios.report import drifts
 from spatial.scenarios.settings import ALPHA, LAMBDA, LEDGER
 from spatial.simulate import Progress, simulate
 from spatial.synapses.steady_release import SteadyRelease
@@ -212,11 +210,3 @@ def findings(observed: Observed) -> dict[str, float]:
             "K+ out of them elsewhere, of what enters [%]": np.maximum(current, 0.0).sum() / entering,
             "largest current along the cells, of what enters [%]": np.abs(along(observed)).max() / entering}
     return {name: float(value) for name, value in found.items()}
-
-
-def checks_of(runs: Iterable[Observed]) -> dict[str, float]:
-    """The worst of all runs: how far what is conserved drifted, over its turnover, and the smallest concentration."""
-    runs = list(runs)
-    return {"largest relative drift": max(
-        drift for run in runs for drift in drifts(run.slab.experiment, run.recording).values()),
-        "smallest concentration": min(float(run.recording.provenance["smallest concentration"]) for run in runs)}

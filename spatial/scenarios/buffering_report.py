@@ -23,14 +23,13 @@ from spatial.scenarios.buffering import (
     Observed,
     along,
     cases,
-    checks_of,
     findings,
     observe,
     slab,
 )
 from spatial.scenarios.experiment import after
 from spatial.scenarios.release_report import Row, headline
-from spatial.scenarios.report import mesh_summary
+from spatial.scenarios.report import checks_of, mesh_summary
 from spatial.simulate import Progress
 from spatial.units import mM
 
@@ -56,7 +55,8 @@ def results(folder: Path, settings: BufferingSettings, progress: Progress | None
     for (length, name), run in runs.items():
         write_recording(run.recording, folder / f"{length:g}um_{name.replace(' ', '_')}.h5")
     save_table(folder / "buffering.csv", _filled(rows))
-    write_summary({"scenario": "buffering", "settings": asdict(settings), **checks_of(runs.values()),
+    write_summary({"scenario": "buffering", "settings": asdict(settings),
+                   **checks_of((run.slab.experiment, run.recording) for run in runs.values()),
                    "mesh": mesh_summary(runs[settings.length, CONTROL].slab.experiment.mesh), "found": rows},
                   folder / "summary.json")
     _draw(folder / "buffering.png", {name: run for (length, name), run in runs.items() if length == settings.length},

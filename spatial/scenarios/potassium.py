@@ -44,7 +44,6 @@ from spatial.scenarios.potassium_tissue import (
     lined,
     potentials,
 )
-from spatial.scenarios.report import drifts
 from spatial.scenarios.settings import LEDGER
 from spatial.simulate import Progress, simulate
 from spatial.synapses.potassium_release import LEAST, PotassiumRelease
@@ -304,11 +303,3 @@ def _back(t: Floats, rise: Floats) -> float:
     """When K+ is back to a part `_REST` of its rise for the first time after the burst [s]; nan if it is not."""
     low = np.flatnonzero((t >= 0) & (rise <= _REST * rise.max()))
     return float(t[low[0]]) if len(low) else float("nan")
-
-
-def checks_of(runs: Iterable[Observed]) -> dict[str, float]:
-    """The worst of all runs: how far what is conserved drifted, over its turnover, and the smallest concentration."""
-    runs = list(runs)
-    return {"largest relative drift": max(
-        drift for run in runs for drift in drifts(run.burst.experiment, run.recording).values()),
-        "smallest concentration": min(float(run.recording.provenance["smallest concentration"]) for run in runs)}

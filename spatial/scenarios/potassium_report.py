@@ -30,13 +30,12 @@ from spatial.scenarios.potassium import (
     PotassiumSettings,
     burst,
     cases,
-    checks_of,
     coverages,
     findings,
     observe,
 )
 from spatial.scenarios.release_report import Row, headline, plane_of
-from spatial.scenarios.report import mesh_summary
+from spatial.scenarios.report import checks_of, mesh_summary
 from spatial.simulate import Progress
 from spatial.units import mM, ms, um
 
@@ -68,7 +67,7 @@ def results(folder: Path, settings: PotassiumSettings, progress: Progress | None
     cover = [{"coverage [%]": 100 * part, "peak in the cleft [mM]": run.recording[IN_CLEFT].max() / mM,
               "rise over the neuropil [mM]": _rise(run)} for part, run in swept.items()]
     write_summary({"scenario": "potassium", "settings": asdict(settings),
-                   **checks_of([*runs.values(), *swept.values()]),
+                   **checks_of((run.burst.experiment, run.recording) for run in (*runs.values(), *swept.values())),
                    "mesh": mesh_summary(runs[CONTROL].burst.experiment.mesh), "found": rows, "coverage": cover},
                   folder / "summary.json")
     _draw(folder / "potassium.png", settings, runs, rows, cover)

@@ -25,7 +25,6 @@ from spatial.observe.recording import Recording
 from spatial.operators.control_volumes import discretise
 from spatial.operators.open_boundary import far_permeability
 from spatial.scenarios.experiment import Conserved, Experiment, after
-from spatial.scenarios.report import drifts
 from spatial.scenarios.settings import LEDGER
 from spatial.simulate import Progress, simulate
 from spatial.synapses.glutamate_receptors import AMPA, DOUBLY_BOUND, NMDA
@@ -239,10 +238,3 @@ def decay(times: Floats, values: Floats) -> float:
     i = top + int(low[0])
     part = (values[i - 1] - values[top] / np.e) / (values[i - 1] - values[i])
     return float(times[i - 1] + part * (times[i] - times[i - 1]) - times[top])
-
-
-def checks_of(runs: Sequence[Observed]) -> dict[str, float]:
-    """The worst of all runs: how far what is conserved drifted, over its turnover, and the smallest concentration."""
-    return {"largest relative drift": max(
-        drift for run in runs for drift in drifts(run.release.experiment, run.recording).values()),
-        "smallest concentration": min(float(run.recording.provenance["smallest concentration"]) for run in runs)}

@@ -13,8 +13,8 @@ from spatial.output.figures import ACTIVE, INK
 from spatial.output.movies import save_table
 from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE
-from spatial.scenarios.release_in_cleft import Observed, checks_of
-from spatial.scenarios.report import mesh_summary
+from spatial.scenarios.release_in_cleft import Observed
+from spatial.scenarios.report import checks_of, mesh_summary
 from spatial.units import ms, um
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def write(folder: Path, name: str, settings: Any, labels: Sequence[str], runs: S
     for label, run in zip(labels, runs, strict=True):
         write_recording(run.recording, folder / f"{label}.h5")
     save_table(folder / f"{name}.csv", rows)
-    write_summary({"scenario": name, "settings": asdict(settings), **checks_of(runs),
+    write_summary({"scenario": name, "settings": asdict(settings),
+                   **checks_of((run.release.experiment, run.recording) for run in runs),
                    "mesh": mesh_summary(runs[0].release.experiment.mesh), "found": rows}, folder / "summary.json")
 
 

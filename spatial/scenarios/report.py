@@ -1,5 +1,6 @@
 """What a run of an experiment leaves for people: the summary and four pictures."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,14 @@ def drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
         value, turnover = recording[one.probe.name], recording[one.turnover.name]
         found[one.name] = float(np.abs(value - value[0]).max() / (turnover.max() or 1.0))
     return found
+
+
+def checks_of(runs: Iterable[tuple[Experiment, Recording]]) -> dict[str, float]:
+    """The worst of all runs: how far what is conserved drifted, over its turnover, and the smallest concentration."""
+    all_runs = list(runs)
+    return {"largest relative drift": max(drift for one in all_runs for drift in drifts(*one).values()),
+            "smallest concentration": min(float(recording.provenance["smallest concentration"])
+                                          for _, recording in all_runs)}
 
 
 def pictures(folder: Path, experiment: Experiment, recording: Recording,
