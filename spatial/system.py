@@ -5,6 +5,7 @@ This is the only place where a gain per measure of where a mechanism acts become
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -221,14 +222,15 @@ class System:
 
     def heights(self, u: Floats, t: float) -> list[Floats]:
         """How far each mechanism with thresholds is above them: (n,) over the elements where it acts."""
-        return [m.height(self._nearby(self.state(u), m), t) for m in self._with_thresholds()]
+        return [m.height(self._nearby(self.state(u), m), t) for m in self._with_thresholds]
 
     def cross(self, u: Floats, t: float, where: Sequence[Flags], rng: np.random.Generator) -> None:
         """Let each mechanism with thresholds act on `u` where it has risen through them, as `risen` tells."""
-        for mechanism, crossed in zip(self._with_thresholds(), where, strict=True):
+        for mechanism, crossed in zip(self._with_thresholds, where, strict=True):
             if crossed.any():
                 self.add(u, mechanism, mechanism.cross(self._nearby(self.state(u), mechanism), t, crossed, rng))
 
+    @cached_property
     def _with_thresholds(self) -> list[Any]:
         return [m for m in self.model.mechanisms if isinstance(m, Crossings)]
 
