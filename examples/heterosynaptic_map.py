@@ -14,7 +14,7 @@ from spatial.output.figures import heterosynaptic_map
 from spatial.scenarios.neighbourhood import parametric
 from spatial.scenarios.settings import Settings
 from spatial.scenarios.tripartite import tripartite, without_release
-from spatial.synapses.release import TsodyksMarkram
+from spatial.synapses.release import A1Inhibition
 from spatial.units import s
 
 quick = "SPATIAL_QUICK" in os.environ
@@ -27,7 +27,7 @@ silent = sp.simulate(without_release(experiment).model, settings.duration, exper
 
 distance = np.linalg.norm(around.synapses - around.synapses[0], axis=1)
 weight, control = recording["weight change"][-1], silent["weight change"][-1]
-release = (recording["release probability"] / TsodyksMarkram.U0 - 1).min(axis=0)  # at its lowest in the run
+release = (recording["release probability"] / A1Inhibition.U0 - 1).min(axis=0)  # at its lowest in the run
 for k in np.argsort(distance):
     print(f"{distance[k]:5.2f} um   weight {100 * weight[k]:+.4f} %   (astrocyte off: {100 * control[k]:+.4f} %)   "
           f"release {100 * release[k]:+.2f} %")

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, diags_array
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Model, Path, Paths, Species
+from spatial.model import Concentrations, Crossings, Gains, Jumps, Leaps, Mechanism, Model, Path, Paths, Species
 from spatial.operators.control_volumes import stiffness
 from spatial.operators.diffusion import Bands, bands, rows, spread, spread_along, zeros
 from spatial.operators.fipy_terms import lift_terms
@@ -81,7 +81,7 @@ class Nearby:
     What cannot be negative is never seen below zero.
     """
 
-    state: State
+    state: Concentrations
     where: Place
     read: Callable[[Species], None]
 
@@ -92,6 +92,11 @@ class Nearby:
         if index is not None:
             values = values[index]
         return values if species.signed else np.maximum(values, 0.0)
+
+
+def nearby(state: Concentrations, where: Place) -> Concentrations:
+    """The concentrations of a model as a mechanism that acts in `where` sees them."""
+    return Nearby(state, where, _ignore)
 
 
 def touched(where: Place, place: Place) -> Ints | None:

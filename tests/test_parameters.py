@@ -18,7 +18,9 @@ from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.ip3r_channels import Scheme, denizot
 from spatial.mechanisms.uptake import ASCT, Carrier
-from spatial.model import Species
+from spatial.model import Held, Species
+from spatial.synapses.gates import CoagonistGate, Gate
+from spatial.synapses.release import A1Inhibition, ReleaseProbability
 
 PLACE = pool("cytosol", [1.0])
 
@@ -42,7 +44,8 @@ def arguments(kind: type) -> dict[str, Any]:
     made = {Place: lambda name: PLACE, Species: lambda name: Species(name, PLACE),
             float: lambda name: 1.0, int: lambda name: 1, Scheme: lambda name: denizot(),
             float | Floats: lambda name: 1.0,
-            Carrier: lambda name: ASCT,
+            Carrier: lambda name: ASCT, Held: lambda name: 1.0, Gate: lambda name: CoagonistGate(1.0),
+            ReleaseProbability: lambda name: A1Inhibition(1.0),
             tuple[Species, ...]: lambda name: tuple(Species(f"{name} {k}", PLACE) for k in range(8))}
     arrays = {"trains": (np.zeros(0),), "post": np.zeros(0)}
     return {field.name: arrays[field.name] if field.name in arrays else made[field.type](field.name)

@@ -1,5 +1,6 @@
 """Synapses: release, receptors and plasticity against published numbers, closed forms and exact zeros."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
 from spatial.synapses import spikes
-from spatial.synapses.plasticity import ThreeFactorRule
+from spatial.synapses.gates import CoagonistGate, HillGate
 from spatial.synapses.receptors import coagonist_occupancy, magnesium_block, nmda_open, release_probability
-from spatial.synapses.release import TsodyksMarkram, steady_release
+from spatial.synapses.release import A1Inhibition, TsodyksMarkram, steady_release
+from spatial.synapses.spikes import Firing
+from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.system import assemble
-from spatial.units import mM, ms
+from spatial.units import mM, ms, mV, s, uM
+from tests.toy_mechanisms import Source
 
 Floats = NDArray[np.float64]
 NONE = np.zeros(0)
@@ -45,7 +49,7 @@ def release(train: Floats, adenosine: float = 0.0, U0: float = 0.6) -> Floats:
     where, ecs = mesh["synapses"], mesh["ecs"]
     glutamate, ado = Species("glutamate", ecs, scale=1e-3), Species("adenosine", ecs, adenosine)
     u, x, released = Species("u", where), Species("x", where, 1.0), Species("released", where)
-    rule = TsodyksMarkram(where, (train,), glutamate, ado, u, x, released, U0=U0, resource=1.0)
+    rule = TsodyksMarkram(where, (train,), glutamate, A1Inhibition(ado, U0), u, x, released, resource=1.0)
     run = simulate(Model([glutamate, ado, u, x, released], [rule]), float(train[-1]) + 1e-3, [each(released)],
                    tolerance=Tolerance(1e-5))
     gone = run["released"]
@@ -93,21 +97,43 @@ def test_only_the_synapse_that_fires_releases_and_all_of_it_arrives():
     where, ecs = mesh["synapses"], mesh["ecs"]
     glutamate, ado = Species("glutamate", ecs), Species("adenosine", ecs)
     u, x, released = Species("u", where), Species("x", where, 1.0), Species("released", where)
-    rule = TsodyksMarkram(where, (NONE, np.array([0.1, 0.2]), NONE), glutamate, ado, u, x, released)
+    rule = TsodyksMarkram(where, (NONE, np.array([0.1, 0.2]), NONE), glutamate, A1Inhibition(ado), u, x, released)
     run = simulate(Model([glutamate, ado, u, x, released], [rule]), 0.3, [each(released), each(glutamate)])
     assert (run["released"][:, [0, 2]] == 0).all()
     np.testing.assert_allclose(run["glutamate"], run["released"][:, 1], rtol=1e-14)
 
 
 @pytest.mark.parametrize(("wrong", "message"), [
-    ({"U0": 1.2}, r"^TsodyksMarkram: U0 is 1.2; it must be a probability, at most 1$"),
-    ({"K_A1": 0.0}, r"^TsodyksMarkram: K_A1 is 0; it must be a finite number > 0$")])
+    ({"U0": 1.2}, r"^A1Inhibition: U0 is 1.2; it must be a part of 1$"),
+    ({"most": 1.5}, r"^A1Inhibition: most is 1.5; it must be a part of 1$"),
+    ({"K": 0.0}, r"^A1Inhibition: K is 0; it must be a finite number > 0$"),
+    ({"n": 0.0}, r"^A1Inhibition: n is 0; it must be a finite number > 0$")])
 def test_release_parameters_that_make_no_sense_are_refused(wrong, message):
-    mesh = synapses(1)
-    where, ecs = mesh["synapses"], mesh["ecs"]
     with pytest.raises(InputError, match=message):
-        TsodyksMarkram(where, (NONE,), *(Species(name, ecs) for name in "ga"),
-                       *(Species(name, where) for name in "uxr"), **wrong)
+        A1Inhibition(0.0, **wrong)
+
+
+def test_a1_receptors_lower_release_by_their_hill_occupancy():
+    brainstem = A1Inhibition(12 * uM, 0.5, K=12 * uM, n=0.92, most=0.4)
+    assert brainstem({}) == pytest.approx(0.5 * (1 - 0.4 / 2), rel=1e-15)
+    assert replace(brainstem, adenosine=1e9)({}) == pytest.approx(0.5 * 0.6, rel=1e-4)
+    assert A1Inhibition(0.0)({}) == 0.6
+
+
+@pytest.mark.parametrize("mechanism", ["release", "rule"])
+def test_between_spikes_the_closed_form_is_what_the_rates_come_to(mechanism):
+    """Both rules know what they do until the next spike: 30 ms of it, against their own rates integrated."""
+    mesh = synapses(2)
+    where = mesh["synapses"]
+    names = ("u", "x", "out", "released", "pre", "post", "e", "w")
+    u, x, out, released, pre, post, e, w = of = [Species(name, where, signed=name in "ew") for name in names]
+    rules = {"release": TsodyksMarkram(where, (NONE, NONE), out, A1Inhibition(0.3), u, x, released),
+             "rule": ThreeFactorRule(where, (PRE, NONE), NONE, 2.0, CoagonistGate(1.0), pre, post, e, w)}
+    system = assemble(Model(of, [rules[mechanism]]))
+    start = np.random.default_rng(0).uniform(0, 1, system.layout.size)
+    after = solve_ivp(lambda t, v: system.rate(v, t), (0, 0.03), start, rtol=1e-11, atol=1e-13).y[:, -1]
+    for species, gain in rules[mechanism].between(system.state(start), np.full(2, 0.03)).items():
+        np.testing.assert_allclose(system.state(start)[species] + gain, system.state(after)[species], rtol=1e-9)
 
 
 # Receptors
@@ -139,16 +165,22 @@ class Rule:
     """A rule at some synapses, in an ECS with constant glutamate and D-serine [uM]."""
 
     def __init__(self, trains: tuple[Floats, ...], post: Any, d_serine: float = 0.0, glutamate: float = 0.0,
-                 **values: float) -> None:
+                 resting: float = CoagonistGate.resting, **values: float) -> None:
         mesh = synapses(len(trains))
         where, ecs = mesh["synapses"], mesh["ecs"]
         self.glutamate, self.d_serine = Species("glutamate", ecs, glutamate), Species("D-serine", ecs, d_serine)
         self.pre, self.post = Species("pre", where), Species("post", where)
         self.e = Species("eligibility", where, signed=True, scale=0.01)
         self.w = Species("weight", where, signed=True, scale=0.01)
-        self.rule = ThreeFactorRule(where, trains, post, self.glutamate, self.d_serine, self.pre, self.post,
-                                    self.e, self.w, **values)
-        self.model = Model([self.glutamate, self.d_serine, self.pre, self.post, self.e, self.w], [self.rule])
+        gate = CoagonistGate(self.d_serine, resting)
+        self.rule = ThreeFactorRule(where, trains, post, self.glutamate, gate, self.pre, self.post, self.e, self.w,
+                                    **values)
+        self.model = self.model_with([], [])
+
+    def model_with(self, species: list[Species], mechanisms: list[Any]) -> Model:
+        """The rule's model, with more besides."""
+        return Model([self.glutamate, self.d_serine, self.pre, self.post, self.e, self.w, *species],
+                     [self.rule, *mechanisms])
 
     def run(self, until: float, tolerance: float = 1e-5) -> Recording:
         return simulate(self.model, until, [each(one) for one in (self.pre, self.e, self.w)],
@@ -156,7 +188,7 @@ class Rule:
 
 
 PRE, POST = np.array([0.10]), np.array([0.11])
-ALWAYS = {"d_serine": 1e15, "resting_d_serine": 0.0}  # a gate of 1
+ALWAYS = {"d_serine": 1e15, "resting": 0.0}  # a gate of 1
 
 
 @pytest.mark.parametrize(("first", "change"), [("pre", 0.01 * np.exp(-0.5)), ("post", -1.05 * 0.01 * np.exp(-0.5))])
@@ -227,7 +259,31 @@ def test_a_postsynaptic_spike_lowers_the_eligibility_of_every_synapse_by_A_alone
     assert paired == pytest.approx(0.01 * np.exp(-0.5) - 0.002, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["tau_plus", "tau_minus", "tau_e", "EC50"])
+def test_glycine_takes_co_agonist_sites_at_rest_and_under_d_serine():
+    alone, with_glycine = CoagonistGate(1.3, glycine=0.0), CoagonistGate(1.3, glycine=2.1)
+    assert alone({}) == pytest.approx(2 / 3 - 1 / 2, rel=1e-15)
+    assert with_glycine({}) == pytest.approx(3 / 4 - 2 / 3, rel=1e-14)
+
+
+def test_any_field_may_open_the_gate_which_is_shut_at_its_rest():
+    calcium = Species("calcium", synapses(3)["ecs"])
+    gate = HillGate(calcium, K=0.4, rest=0.1)
+    open_by = gate({calcium: np.array([0.1, 0.4, 1e9])})
+    shut = 0.0625 / 1.0625
+    assert open_by == pytest.approx([0.0, 0.5 - shut, 1 - shut], abs=1e-9)
+
+
+def test_a_postsynaptic_spike_may_be_a_potential_that_rises_through_a_threshold():
+    """V crosses -40 mV once, at 0.11 s, where the same rule has a spike that is known."""
+    V = Species("V", synapses(1)["synapses"], -150.0, unit="mV", signed=True)
+    known, one = Rule((PRE,), POST, **ALWAYS).run(0.5), Rule((PRE,), Firing(V, -40 * mV), **ALWAYS)
+    rising = Source(V.place, V, 1000 * mV / s)
+    run = simulate(one.model_with([V], [rising]), 0.5, [each(one.e), each(one.w)], tolerance=Tolerance(1e-5))
+    assert run["eligibility"][-1] == pytest.approx(known["eligibility"][-1], rel=1e-4)
+    assert run["weight"][-1] == pytest.approx(known["weight"][-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["tau_plus", "tau_minus", "tau_e"])
 def test_time_constants_of_zero_are_refused(name):
     with pytest.raises(InputError, match=rf"^ThreeFactorRule: {name} is 0; it must be a finite number > 0$"):
         Rule((NONE,), NONE, **{name: 0.0})

@@ -14,7 +14,8 @@ from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.neighbourhood import parametric
 from spatial.scenarios.settings import Settings
 from spatial.scenarios.tripartite import tripartite, without_release
-from spatial.synapses.plasticity import ThreeFactorRule
+from spatial.synapses.gates import CoagonistGate
+from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.units import Hz, molecule, ms, nm, s, uM, um
 
 
@@ -87,7 +88,8 @@ def weight_map(clearance: float) -> np.ndarray:
     held, gone = sp.Species("held", mesh["astrocyte"], 8000 * molecule), sp.Species("gone", mesh["gone"])
     traces = [sp.Species(name, mesh["synapses"], unit="1", signed=True, scale=0.01) for name in ("x", "y", "e", "w")]
     post = 0.01 + np.arange(3) / (50 * Hz)
-    rule = ThreeFactorRule(mesh["synapses"], (np.zeros(0),) * 4, post, glutamate, d_serine, *traces, A_alone=0.001)
+    rule = ThreeFactorRule(mesh["synapses"], (np.zeros(0),) * 4, post, glutamate, CoagonistGate(d_serine), *traces,
+                           A_alone=0.001)
     model = sp.Model([d_serine, glutamate, held, gone, *traces], [
         Emptying(mesh["astrocyte"], held, d_serine, tau=20 * ms),
         Conversion(mesh["ecs"], d_serine, gone, clearance), rule])

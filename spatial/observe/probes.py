@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatial.geometry.place import Floats
+from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Species
+from spatial.system import nearby
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,3 +52,8 @@ def over(species: Species, points: Species) -> Probe:
     """The value of a field at every element of the points place that `points` lives on."""
     elements = points.place.touches[species.place.name]
     return Probe(f"{species.name} at {points.place.name}", species.unit, lambda c: c[species][elements])
+
+
+def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], Floats | float]) -> Probe:
+    """What a function of the concentrations around each element of `where` gives: a gate, a probability."""
+    return Probe(name, unit, lambda c: np.broadcast_to(read(nearby(c, where)), len(where)))

@@ -34,9 +34,9 @@ _PANELS = (
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What happened to each of k synapses by the end of a run, the first `active` ones firing."""
+    """What happened to each of k synapses by the end of a run, the `active` ones firing."""
 
-    distance: Floats  # (k,) um from the active synapse
+    distance: Floats  # (k,) um from the middle of the active synapses
     weight: Floats  # (k,) change [percent]
     release: Floats  # (k,) change of the release probability [percent], the largest during the run
     active: NDArray[np.bool_]  # (k,)
@@ -49,7 +49,7 @@ def changes(experiment: Experiment, recording: Recording) -> Changes:
     probability = recording.series["release probability"].values
     relative = 100 * (probability / probability[0] - 1)
     strongest = relative[np.abs(relative).argmax(axis=0), np.arange(relative.shape[1])]
-    return Changes(np.linalg.norm(centres - centres[0], axis=1),
+    return Changes(np.linalg.norm(centres - centres[active].mean(axis=0), axis=1),
                    100 * recording.series["weight change"].values[-1], strongest, active)
 
 

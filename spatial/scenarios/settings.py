@@ -22,6 +22,8 @@ class Settings:
     pairing: float = 10 * ms  # from each presynaptic spike to the postsynaptic one
     duration: float = 3 * s
     astrocyte: bool = True  # False: its vesicles do not fuse
+    adenosine_held: float | None = None  # at A1 receptors [uM]; 0 blocks them
+    d_serine_held: float | None = None  # above rest, at NMDA receptors [uM]; 0 blocks what the astrocyte adds
     calcium: float = 0.1 * uM  # resting; between Handy 2017 (0.087) and Denizot 2019 (0.12)
     store: float = 400 * uM  # resting ER Ca2+, so that STIM sees a full store (biophysics A4, trap C5)
     mobile_buffer: float = 7.5 * uM  # fura-like indicator; ASTRO default

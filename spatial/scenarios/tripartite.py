@@ -12,17 +12,17 @@ import numpy as np
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
-from spatial.model import Mechanism, Model, Species
-from spatial.observe.probes import Probe, each, mean, over, peak, total
+from spatial.model import Held, Mechanism, Model, Species
+from spatial.observe.probes import Probe, each, local, mean, over, peak, total
 from spatial.operators.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.scenarios.astrocyte import Astrocyte, astrocyte_at_rest, clustered
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.extracellular import Extracellular, extracellular_at_rest
 from spatial.scenarios.settings import ALPHA, LAMBDA, LEDGER, SITES, SURROUND_RADIUS, SYNAPSES, Settings
-from spatial.synapses.plasticity import ThreeFactorRule
-from spatial.synapses.receptors import release_probability
-from spatial.synapses.release import TsodyksMarkram
+from spatial.synapses.gates import CoagonistGate
+from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import regular
+from spatial.synapses.three_factor import ThreeFactorRule
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,23 @@ class SynapseStates:
     def mechanisms(self, where: Place, trains: tuple[Floats, ...], post: Floats, around: Extracellular,
                    settings: Settings) -> list[Mechanism]:
         """Release under adenosine, and plasticity under D-serine."""
-        release = TsodyksMarkram(where, trains, self.leaving, around.adenosine, self.u, self.x, self.released)
+        release = TsodyksMarkram(where, trains, self.leaving, inhibition(around, settings), self.u, self.x,
+                                 self.released)
         emptying = Emptying(where, self.leaving, around.glutamate, settings.glutamate_emptying)
-        rule = ThreeFactorRule(where, trains, post, around.glutamate, around.d_serine, self.pre_trace,
-                               self.post_trace, self.eligibility, self.weight, A_alone=0.1 * ThreeFactorRule.A_plus)
+        gate = CoagonistGate(held(settings.d_serine_held, around.d_serine))
+        rule = ThreeFactorRule(where, trains, post, around.glutamate, gate, self.pre_trace, self.post_trace,
+                               self.eligibility, self.weight, A_alone=0.1 * ThreeFactorRule.A_plus)
         return [release, emptying, rule]
+
+
+def inhibition(around: Extracellular, settings: Settings) -> A1Inhibition:
+    """What adenosine does to release."""
+    return A1Inhibition(held(settings.adenosine_held, around.adenosine))
+
+
+def held(at: float | None, species: Species) -> Held:
+    """The number at which a field is held, or the field itself."""
+    return species if at is None else at
 
 
 def synapses_at_rest(where: Place) -> SynapseStates:
@@ -62,24 +74,26 @@ def synapses_at_rest(where: Place) -> SynapseStates:
         weight=state("weight change", scale=1e-3, signed=True))
 
 
-def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.Generator) -> Experiment:
+def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.Generator,
+               active: int = 0) -> Experiment:
     """The experiment on a mesh with cytosol, er and ecs, their membranes, neuropil and a far boundary.
 
-    `synapses` is (k, 3) um; the first one fires, the others are silent. `rng` places clusters of
+    `synapses` is (k, 3) um; the one called `active` fires, the others are silent. `rng` places clusters of
     IP3 receptors and release sites.
     """
     mesh = _furnished(mesh, synapses, settings, rng)
     inside, around = astrocyte_at_rest(mesh, settings), extracellular_at_rest(mesh, settings)
     states = synapses_at_rest(mesh[SYNAPSES])
     spikes = regular(settings.spikes, settings.rate, settings.first)
-    trains = (spikes, *(np.zeros(0) for _ in range(len(synapses) - 1)))
+    trains = tuple(spikes if k == active else np.zeros(0) for k in range(len(synapses)))
     species = [*vars(inside).values(), *vars(around).values(), *vars(states).values()]
     receptors = clustered(mesh["er membrane"], settings.clusters, settings.cluster_radius, rng)
     mechanisms = [*inside.mechanisms(mesh, settings, around.glutamate, receptors),
                   *around.mechanisms(mesh, settings, inside.calcium),
                   *states.mechanisms(mesh[SYNAPSES], trains, spikes + settings.pairing, around, settings)]
     conserved = _conserved(inside, around, states, settings)
-    watch = (*_watch(inside, around, states), *(probe for one in conserved for probe in (one.probe, one.turnover)))
+    watch = (*_watch(inside, around, states, settings),
+             *(probe for one in conserved for probe in (one.probe, one.turnover)))
     film = (inside.calcium, inside.ip3, inside.store, around.glutamate, around.atp, around.adenosine, around.d_serine)
     return Experiment("tripartite", mesh, Model(species, mechanisms), watch, film, conserved,
                       settings.duration, trains, {one.name: one for one in species})
@@ -99,12 +113,10 @@ def _furnished(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.
     return mesh
 
 
-def _watch(inside: Astrocyte, around: Extracellular, states: SynapseStates) -> list[Probe]:
+def _watch(inside: Astrocyte, around: Extracellular, states: SynapseStates, settings: Settings) -> list[Probe]:
     """The numbers that tell the story."""
     synapses = states.weight
-    index = synapses.place.touches[around.adenosine.place.name]
-    probability = Probe("release probability", "1", lambda c: release_probability(
-        TsodyksMarkram.U0, c[around.adenosine][index]))
+    probability = local("release probability", "1", synapses.place, inhibition(around, settings))
     return [mean(inside.calcium), peak(inside.calcium), mean(inside.store), mean(inside.ip3), mean(inside.receptor),
             peak(around.glutamate), mean(around.atp), total(around.atp_fused), total(around.d_serine_fused),
             *(over(field, synapses) for field in (around.glutamate, around.adenosine, around.d_serine)),

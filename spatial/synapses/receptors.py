@@ -12,9 +12,14 @@ EC50_GLYCINE = 2.1 * uM  # the same, glycine, GluN2A; M (biophysics A12)
 EC50_GLYCINE_2B = 0.72 * uM  # the same, glycine, GluN2B; M (biophysics A12)
 
 
-def release_probability(resting: float, adenosine: Floats, K: float = K_A1) -> Floats:
-    """(n,) U(a) = U0 / (1 + a/K): release probability under A1 receptors (biophysics A11)."""
-    return resting / (1 + adenosine / K)
+def release_probability(resting: float, adenosine: Floats, K: float = K_A1, n: float = 1.0,
+                        most: float = 1.0) -> Floats:
+    """(n,) release probability under A1 receptors, U0 (1 - most a^n/(K^n + a^n)); by default U0/(1 + a/K).
+
+    `adenosine` is (n,) uM, `most` the inhibition at full occupancy (biophysics A11).
+    """
+    bound = (np.asarray(adenosine) / K) ** n
+    return resting * (1 - most + most / (1 + bound))
 
 
 def coagonist_occupancy(d_serine: Floats | float, EC50: float = EC50_D_SERINE, glycine: Floats | float = 0.0,

@@ -1,20 +1,55 @@
 """Presynaptic release: short-term plasticity, under adenosine."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.synapses.receptors import K_A1, release_probability
 from spatial.synapses.spikes import all_times, check_trains, firing
 from spatial.units import molecule, s
 
 
+class ReleaseProbability(Protocol):
+    """U of every synapse, under what is around it."""
+
+    def __call__(self, c: Concentrations) -> Floats:
+        """(n,) the part of a rested resource that a spike releases: 0 to 1."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class A1Inhibition:
+    """U(a) = U0 (1 - m R(a)) with the occupancy R = a^n/(K^n + a^n) of A1 receptors (biophysics A11).
+
+    With n = 1 and m = 1, the default, that is the U0/(1 + a/K) of Tsodyks & Markram's model under adenosine.
+    """
+
+    adenosine: Held  # ECS
+    U0: float = 0.6  # resting release probability; Stimberg 2018
+    K: float = K_A1
+    n: float = 1.0  # biophysics A11, M
+    most: float = 1.0  # inhibition at full occupancy; M, 0.9-1 in CA1, 0.4 in the brainstem
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+        checks.positive("A1Inhibition: K", self.K)
+        checks.positive("A1Inhibition: n", self.n)
+        for name in ("U0", "most"):
+            if (value := getattr(self, name)) > 1:
+                raise checks.InputError(f"A1Inhibition: {name} is {value:g}; it must be a part of 1")
+
+    def __call__(self, c: Concentrations) -> Floats:
+        """(n,) U at the adenosine around each synapse."""
+        return release_probability(self.U0, level(c, self.adenosine), self.K, self.n, self.most)
+
+
 @dataclass(frozen=True, eq=False)
 class TsodyksMarkram:
-    """Tsodyks & Markram release with U(a) = U0/(1 + a/K_A1) (Stimberg 2018; biophysics A6, A11).
+    """Tsodyks & Markram release (Stimberg 2018; biophysics A6, A11).
 
     At a spike u grows by U (1 - u), the part u x of the resource is released, and x shrinks by it.
     """
@@ -22,21 +57,16 @@ class TsodyksMarkram:
     where: Place  # the synapses
     trains: tuple[Floats, ...]  # spike times of each synapse [s]
     glutamate: Species  # ECS, or the vesicles being emptied
-    adenosine: Species  # ECS
+    probability: ReleaseProbability
     u: Species  # on the synapses
     x: Species  # on the synapses, resource ready
     released: Species  # on the synapses, glutamate released so far [uM um^3]
-    U0: float = 0.6  # resting release probability; Stimberg 2018
     recovery: float = 2.0 / s  # Om_d; Stimberg 2018
     facilitation: float = 3.33 / s  # Om_f; Stimberg 2018
     resource: float = 4 * 3000 * molecule  # 4 vesicles (Manninen 2020) of 3000 molecules (M)
-    K_A1: float = K_A1
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.positive("TsodyksMarkram: K_A1", self.K_A1)
-        if self.U0 > 1:
-            raise checks.InputError(f"TsodyksMarkram: U0 is {self.U0:g}; it must be a probability, at most 1")
         check_trains(self.trains, len(self.where))
 
     @property
@@ -50,12 +80,19 @@ class TsodyksMarkram:
 
     def jump(self, c: Concentrations, t: float) -> Gains:
         """What a spike releases at each synapse that fires at `t`."""
-        fires = firing(self.trains, t)
-        U = release_probability(self.U0, c[self.adenosine], self.K_A1)
-        step = fires * U * (1 - c[self.u])
-        spent = fires * (c[self.u] + step) * c[self.x]
+        return self.spike(c, firing(self.trains, t))
+
+    def spike(self, c: Concentrations, pre: Floats) -> Gains:
+        """What a spike releases at each synapse where `pre` (n,) is 1; nothing where it is 0."""
+        step = pre * self.probability(c) * (1 - c[self.u])
+        spent = pre * (c[self.u] + step) * c[self.x]
         return {self.u: step, self.x: -spent, self.glutamate: self.resource * spent,
                 self.released: self.resource * spent}
+
+    def between(self, c: Concentrations, dt: Floats) -> Gains:
+        """Gains over `dt` (n,) [s] without a spike, in closed form."""
+        return {self.x: (c[self.x] - 1) * np.expm1(-self.recovery * dt),
+                self.u: c[self.u] * np.expm1(-self.facilitation * dt)}
 
 
 def steady_release(U: float, rate: float, recovery: float = 2.0, facilitation: float = 3.33) -> float:

@@ -1,9 +1,32 @@
-"""Spike trains: sorted times [s]."""
+"""Spike trains: sorted times [s], known beforehand or found where a potential rises through a threshold."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from spatial import checks
 from spatial.checks import InputError, number, positive
 from spatial.geometry.place import Floats
+from spatial.model import Concentrations, Species
+
+
+@dataclass(frozen=True, eq=False)
+class Firing:
+    """Spikes of a neuron as it makes them: where its potential rises through a threshold, not at known times.
+
+    A mechanism whose `height` is this one's is asked to `cross` at each of them (protocol Crossings). It acts at
+    the neurons or where these are touched; a threshold at or below that of the neuron's own reset meets every spike.
+    """
+
+    V: Species  # of the neurons [mV]
+    threshold: float  # mV
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("threshold",))
+
+    def height(self, c: Concentrations) -> Floats:
+        """(n,) how far the potential of the neuron at each element is above the threshold [mV]."""
+        return c[self.V] - self.threshold
 
 
 def regular(count: int, rate: float, start: float = 0.0) -> Floats:
@@ -21,6 +44,22 @@ def poisson(rate: float, until: float, rng: np.random.Generator) -> Floats:
     return np.sort(rng.uniform(0.0, until, rng.poisson(rate * until)))
 
 
+def bursts(count: int, size: int, rate: float, interval: float, start: float = 0.0) -> Floats:
+    """(count * size,) times of `count` bursts of `size` spikes at `rate` [Hz], an `interval` [s] from first to first.
+
+    The first spike is at `start` [s]. Raises `InputError` if a burst is not over before the next begins.
+    """
+    for what, number_of in {"bursts": count, "spikes in a burst": size}.items():
+        number(f"number of {what}", number_of)
+    positive("spike rate in a burst", rate)
+    positive("interval between bursts", interval)
+    number("first spike", start)
+    if count > 1 and size > 1 and (size - 1) / rate >= interval:
+        raise InputError(f"a burst of {size} spikes at {rate:g} Hz lasts {(size - 1) / rate:g} s; "
+                         f"the interval between bursts must be longer, it is {interval:g} s")
+    return np.asarray(start + interval * np.arange(count)[:, None] + np.arange(size) / rate).ravel()
+
+
 def check_trains(trains: tuple[Floats, ...], synapses: int) -> None:
     """Raise `InputError` unless there is one train of sorted finite times per synapse."""
     if len(trains) != synapses:
@@ -34,9 +73,17 @@ def check_trains(trains: tuple[Floats, ...], synapses: int) -> None:
 
 def firing(trains: tuple[Floats, ...], t: float) -> Floats:
     """(n,) 1 for each synapse whose train has a spike at `t`, else 0."""
-    return np.array([float(np.any(np.asarray(train) == t)) for train in trains])
+    ends = np.cumsum([len(train) for train in trains])
+    fires = np.zeros(len(trains))
+    fires[np.searchsorted(ends, np.flatnonzero(_flat(trains) == t), side="right")] = 1.0
+    return fires
 
 
 def all_times(trains: tuple[Floats, ...]) -> Floats:
     """Sorted times at which any train has a spike."""
-    return np.unique(np.concatenate([np.zeros(0), *map(np.asarray, trains)]))
+    return np.unique(_flat(trains))
+
+
+def _flat(trains: tuple[Floats, ...]) -> Floats:
+    """The times of all trains, one train after the other."""
+    return np.concatenate([np.zeros(0), *trains])
