@@ -11,8 +11,8 @@ class InputError(ValueError):
     """The user's input cannot be used; the message says what, where and what would be right."""
 
 
-def parameters(owner: Any, may_be_negative: tuple[str, ...] = ()) -> None:
-    """Check every number of a dataclass of parameters: finite, and not negative.
+def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tuple[str, ...] = ()) -> None:
+    """Check every number of a dataclass of parameters: finite, and not negative; those named also not zero.
 
     Raises `InputError` naming the class, the parameter, its value and what would be right.
     """
@@ -21,7 +21,10 @@ def parameters(owner: Any, may_be_negative: tuple[str, ...] = ()) -> None:
         value = getattr(owner, field.name)
         if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.ndarray)):
             continue
-        number(f"{type(owner).__name__}: {field.name}", value, field.name in may_be_negative)
+        name = f"{type(owner).__name__}: {field.name}"
+        number(name, value, field.name in may_be_negative)
+        if field.name in above_zero:
+            positive(name, value)
 
 
 def number(name: str, value: Any, may_be_negative: bool = False) -> None:

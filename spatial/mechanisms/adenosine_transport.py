@@ -23,8 +23,7 @@ class AdenosineUptake:
     K: float = 1.5 * uM  # apparent, of ENT and adenosine kinase together; M
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("AdenosineUptake: K", self.K)
+        checks.parameters(self, above_zero=("K",))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine taken [uM/s in a volume, uM um/s on a membrane]."""
@@ -77,8 +76,7 @@ class AdenosineKinase:
     K: float = 0.1 * uM  # M (0.02-0.5)
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("AdenosineKinase: K", self.K)
+        checks.parameters(self, above_zero=("K",))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine phosphorylated [uM/s]."""
@@ -101,8 +99,7 @@ class AdenosineDeaminase:
     K: float = 50 * uM  # M (20-80)
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("AdenosineDeaminase: K", self.K)
+        checks.parameters(self, above_zero=("K",))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine deaminated [uM/s]."""

@@ -28,9 +28,7 @@ class Best1:
     n: float = 2.0  # Hill coefficient; biophysics A6
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("K", "n"):
-            checks.positive(f"Best1: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("K", "n"))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter out of the cell [uM um/s]."""

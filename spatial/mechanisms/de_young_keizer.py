@@ -42,8 +42,7 @@ class DeYoungKeizer:
     d5: float = 82.5e-3 * uM  # b5/a5; De Young & Keizer 1992 (Li-Rinzel: 0.08234)
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("DeYoungKeizer: d3", self.d3)
+        checks.parameters(self, above_zero=("d3",))
         if len(self.states) != len(STATES):
             raise checks.InputError(f"DeYoungKeizer: {len(self.states)} species are given as states; "
                                     f"give one for each of {', '.join(STATES)}")

@@ -28,9 +28,7 @@ class NTPDase:
     channelled: float = 0.0  # part of ATP that leaves the enzyme only as AMP; choice
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("K1", "K2"):
-            checks.positive(f"NTPDase: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("K1", "K2"))
         if self.channelled > 1:
             raise checks.InputError(f"NTPDase: channelled is {self.channelled:g}; it must be a part, at most 1")
 
@@ -70,9 +68,7 @@ class CD73:
     Ki: float = 5 * uM  # of ATP and ADP together; M
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("K", "Ki"):
-            checks.positive(f"CD73: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("K", "Ki"))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """AMP hydrolysed [uM/s in a volume, uM um/s on a membrane]."""

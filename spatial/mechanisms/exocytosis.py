@@ -26,8 +26,7 @@ class Emptying:
     tau: float = 1 * ms  # choice; synaptic vesicles need ~0.1 ms, large ones longer
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("Emptying: tau", self.tau)
+        checks.parameters(self, above_zero=("tau",))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter let go [uM um^3/s]."""

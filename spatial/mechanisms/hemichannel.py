@@ -36,9 +36,7 @@ class Hemichannel:
     V_slope: float = 20 * mV  # choice
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("V",))
-        for name in ("K", "K_close", "n", "K_block", "V_slope"):
-            checks.positive(f"Hemichannel: {name}", getattr(self, name))
+        checks.parameters(self, may_be_negative=("V",), above_zero=("K", "K_close", "n", "K_block", "V_slope"))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter out of the cell [uM um/s]."""

@@ -33,10 +33,9 @@ class Kir41:
     closing_slope: float = 44.1 * mV  # Halnes 2013
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("V",))
+        checks.parameters(self, may_be_negative=("V",), above_zero=(
+            "resting_outside", "resting_inside", "temperature", "opening_slope", "closing_slope"))
         checks.each_element("Kir41: g", self.g, self.where)
-        for name in ("resting_outside", "resting_inside", "temperature", "opening_slope", "closing_slope"):
-            checks.positive(f"Kir41: {name}", getattr(self, name))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """K+ out of the cell [uM um/s], and the current it carries off [pA/um^2]."""

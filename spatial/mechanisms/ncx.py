@@ -34,8 +34,7 @@ class NCX:
     temperature: float = 298.0  # K; Oschmann 2017
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("V",))
-        checks.positive("NCX: temperature", self.temperature)
+        checks.parameters(self, may_be_negative=("V",), above_zero=("temperature",))
         if isinstance(self.calcium_outside, Species) and self.calcium_outside is not self.outside:
             raise checks.InputError(f"NCX: calcium_outside is {self.calcium_outside!r} but outside is {self.outside!r};"
                                     f" Ca2+ that is read outside must be the Ca2+ that is taken from there")

@@ -36,9 +36,7 @@ class RapidBuffer:
     kon: float = 1000 / (uM * s)  # endogenous; ASTRO cadifus.mod
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("total", "K", "kon"):
-            checks.positive(f"RapidBuffer: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("total", "K", "kon"))
 
     def free(self, calcium: float) -> float:
         """Free buffer in equilibrium with Ca2+ [uM]."""

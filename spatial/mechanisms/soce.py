@@ -54,9 +54,7 @@ class StimOrai:
     calcium_outside: float = 1.8 * mM  # Oschmann 2017
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("tau_stim", "tau_orai", "m"):
-            checks.positive(f"StimOrai: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("tau_stim", "tau_orai", "m"))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s], and the rates of both stages [1/s]."""

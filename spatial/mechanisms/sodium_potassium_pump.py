@@ -42,10 +42,8 @@ class SodiumPotassiumPump:
     sodium_sites: float = 1.0  # Halnes 2013
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("V",))
+        checks.parameters(self, may_be_negative=("V",), above_zero=("K_potassium", "K_sodium"))
         checks.each_element("SodiumPotassiumPump: P_max", self.P_max, self.where)
-        for name in ("K_potassium", "K_sodium"):
-            checks.positive(f"SodiumPotassiumPump: {name}", getattr(self, name))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Na+ out of and K+ into the cell [uM um/s], and the charge carried off [pA/um^2]."""

@@ -19,8 +19,7 @@ class Carrier:
     K: float  # concentration for half of it [uM]
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("Carrier: K", self.K)
+        checks.parameters(self, above_zero=("K",))
 
     def flux(self, substrate: Floats | float, competition: Floats | float = 0.0) -> Floats:
         """What is carried, of the shape of `substrate` [uM]; `competition` is c/K of what competes."""

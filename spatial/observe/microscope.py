@@ -32,8 +32,7 @@ class PointSpread:
     section: float | None = None  # um, standard deviation of the depth that is seen; None: light of all depths
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("PointSpread: lateral", self.lateral)
+        checks.parameters(self, above_zero=("lateral",))
         if self.section is not None:
             checks.positive("PointSpread: section", self.section)
 
@@ -99,9 +98,7 @@ class Microscope:
     offset: float = 100.0  # counts of a dark pixel, so that read noise is not cut at zero
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("Microscope: pixel", self.pixel)
-        checks.positive("Microscope: exposure", self.exposure)
+        checks.parameters(self, above_zero=("pixel", "exposure"))
         if len(self.pixels) != 2 or min(self.pixels) < 1:
             raise InputError(f"Microscope: pixels is {self.pixels}; it must be rows and columns, whole numbers >= 1")
         checks.number("Microscope: focus", self.focus, may_be_negative=True)

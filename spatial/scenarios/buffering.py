@@ -65,9 +65,7 @@ class BufferingSettings:
     astrocytes: Astrocytes = field(default=Astrocytes())
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("length", "slice", "duration"):
-            checks.positive(f"BufferingSettings: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("length", "slice", "duration"))
         for length in self.lengths:
             checks.positive("BufferingSettings: each of lengths", length)
         if not 0 < self.active <= 1:

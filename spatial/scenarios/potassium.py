@@ -85,9 +85,7 @@ class PotassiumSettings:
     shape: Cleft = field(default=Cleft(resolution=3.0, surround=0.6 * um))
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("rate", "duration", "per_spike", "active", "lasting"):
-            checks.positive(f"PotassiumSettings: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("rate", "duration", "per_spike", "active", "lasting"))
         for part in self.coverage:
             if not 0 <= part <= 1:
                 raise checks.InputError(f"PotassiumSettings: coverage has {part:g}; every part must be from 0 to 1")

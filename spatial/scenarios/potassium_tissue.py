@@ -48,9 +48,7 @@ class Astrocytes:
     knocked_out: float = 55 * mV  # resting potential times -1 without Kir4.1: depolarised; choice
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("fraction", "depth", "tortuosity", "potassium", "sodium"):
-            checks.positive(f"Astrocytes: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("fraction", "depth", "tortuosity", "potassium", "sodium"))
 
     @property
     def area(self) -> float:
@@ -114,9 +112,7 @@ class Neurons:
     polarised: float = 70 * mV  # resting potential times -1; M
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("fraction", "area", "P_max", "potassium", "sodium"):
-            checks.positive(f"Neurons: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("fraction", "area", "P_max", "potassium", "sodium"))
 
     def membrane(self, where: Place, outside: Species, potassium: Species, sodium: Species) -> list[Mechanism]:
         """What acts on a membrane of theirs between spikes: nothing where the pump is blocked, as leaks balance it."""

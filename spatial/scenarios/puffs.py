@@ -58,8 +58,7 @@ class PuffSettings:
     indicator: Indicator = field(default=GCAMP6F)
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("PuffSettings: duration", self.duration)
+        checks.parameters(self, above_zero=("duration",))
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,7 @@ class ReleaseSettings:
     km_matched: bool = False  # transporters of the preset KM_MATCHED instead of FAST
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("molecules", "emptying", "D", "duration"):
-            checks.positive(f"ReleaseSettings: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("molecules", "emptying", "D", "duration"))
 
 
 @dataclass(frozen=True)

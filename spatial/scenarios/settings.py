@@ -42,6 +42,4 @@ class Settings:
     glutamate_loss: float = 1262 / s  # binding by the neuropil's own transporters; biophysics A9
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("Settings: duration", self.duration)
-        checks.positive("Settings: rate", self.rate)
+        checks.parameters(self, above_zero=("duration", "rate"))

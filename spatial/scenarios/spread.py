@@ -226,9 +226,8 @@ class SpreadSettings:
     clearances: tuple[float, ...] = (0.25, 1, 4)  # of the sweep, times the clearance
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("vesicles", "clearance", "threshold", "first_frame", "volume_fraction", "tortuosity"):
-            checks.positive(f"SpreadSettings: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=(
+            "vesicles", "clearance", "threshold", "first_frame", "volume_fraction", "tortuosity"))
         for name in ("separations", "amounts", "clearances"):
             checks.number(f"SpreadSettings: {name}", getattr(self, name))
         if self.threshold >= 1:

@@ -25,8 +25,7 @@ class NeuronalAdenosine:
     tau: float = 1 * s  # of the way out; slower than a spike, faster than the way through ATP, choice
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("NeuronalAdenosine: tau", self.tau)
+        checks.parameters(self, above_zero=("tau",))
         check_trains(self.trains, len(self.where))
 
     @property

@@ -35,9 +35,7 @@ class A1Inhibition:
     most: float = 1.0  # inhibition at full occupancy; M, 0.9-1 in CA1, 0.4 in the brainstem
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("A1Inhibition: K", self.K)
-        checks.positive("A1Inhibition: n", self.n)
+        checks.parameters(self, above_zero=("K", "n"))
         for name in ("U0", "most"):
             if (value := getattr(self, name)) > 1:
                 raise checks.InputError(f"A1Inhibition: {name} is {value:g}; it must be a part of 1")
