@@ -24,7 +24,7 @@ def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tu
         name = f"{type(owner).__name__}: {field.name}"
         number(name, value, field.name in may_be_negative)
         if field.name in above_zero:
-            positive(name, value)
+            positive(name, float(np.min(value)))
 
 
 def number(name: str, value: Any, may_be_negative: bool = False) -> None:

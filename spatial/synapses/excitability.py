@@ -11,6 +11,7 @@ from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, gained, level
 from spatial.synapses.potassium_release import LEAST
+from spatial.synapses.rate_release import turnover
 from spatial.units import Hz, mM, ms, mV, nernst, pA, s, thermal_voltage, um2
 
 SCALE = 10 * Hz  # of phi; biophysics F1
@@ -32,9 +33,8 @@ class Excitability:
     temperature: float = BODY
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("potassium_inside", "sodium_inside", "sodium_outside", "resting", "temperature"):
-            checks.positive(f"Excitability: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=(
+            "potassium_inside", "sodium_inside", "sodium_outside", "resting", "temperature"))
 
     def reversal(self, potassium: Any) -> Any:
         """E_K [mV] at K+ outside [uM]."""
@@ -76,22 +76,26 @@ class MeanField:
     tau_p: float = 0.5 * s  # biophysics A11, choice
     kappa_p: float = 0.1  # biophysics A11, choice
     p0: float = 0.3  # biophysics A11, choice
+    tau_K: float = 5 * s  # of K+ without astrocyte, B_K times shorter with one; plays no part at rest; choice
+    tau: float = 20 * ms  # of the rate; plays no part at rest; choice
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("tau_p", "K"):
-            checks.positive(f"MeanField: {name}", getattr(self, name))
+        checks.parameters(self, above_zero=("tau_a", "tau_p", "K", "tau_K", "tau"))
         if self.buffering < 1:
             raise checks.InputError(f"MeanField: buffering is {self.buffering:g}; it must be at least 1, no astrocyte")
 
     def release(self, rate: Any) -> Any:
         """p(r), the steady release probability at a rate [Hz]."""
-        rise, fall = self._turnover(rate)
+        rise, fall = turnover(self, rate, self.tau_a * self.kappa_a * rate)
         return rise / (rise + fall)
 
     def drive(self, rate: Any, current: float) -> Any:
         """I_eff at a rate [Hz] and an input I."""
         return current + self.w * self.release(rate) * rate + self.potassium / self.buffering * rate
+
+    def holding(self, rate: Any) -> Any:
+        """The input I at which a rate [Hz] above 0 holds itself."""
+        return np.log(np.expm1(rate / SCALE)) - self.drive(rate, 0.0)
 
     def steady(self, current: float, highest: float = 200 * Hz) -> Floats:
         """(k,) all rates up to `highest` [Hz] that hold themselves at an input I, in rising order."""
@@ -105,29 +109,34 @@ class MeanField:
 
     def gain(self, rate: float, current: float) -> float:
         """dr/dI [Hz] along the steady rates; negative where a steady rate is not stable."""
+        return float(self.response(rate, current, 0.0).real)
+
+    def response(self, rate: float, current: float, frequency: Any) -> Any:
+        """Complex dr/dI [Hz] of small oscillations of I about a steady rate, at frequencies [Hz] of any shape.
+
+        The rate, K+, adenosine and p each lag behind with their own time constant.
+        """
+        growth = 2j * np.pi * np.asarray(frequency)
         slope = SCALE * expit(self.drive(rate, current))
-        feedback = self.w * self._loudness(rate) + self.potassium / self.buffering
-        return float(slope / (1 - slope * feedback))
+        heard = (self.w * (self.release(rate) + rate * self._release_response(rate, growth))
+                 + self.potassium / (self.buffering + growth * self.tau_K))
+        return slope / (1 + growth * self.tau - slope * heard)
 
-    def _turnover(self, rate: Any) -> tuple[Any, Any]:
-        """How fast p rises, per 1 - p, and falls, per p [1/s]."""
-        bound = (self.tau_a * self.kappa_a * rate / self.K) ** self.n
-        return (self.p0 / self.tau_p + self.kappa_p * rate,
-                (1 - self.p0) / self.tau_p + self.gamma_p * bound / (1 + bound))
-
-    def _loudness(self, rate: float) -> float:
-        """d(p r)/dr in closed form."""
-        rise, fall = self._turnover(rate)
-        bound = (self.tau_a * self.kappa_a * rate / self.K) ** self.n
-        falling = self.gamma_p * self.n * bound / (1 + bound) ** 2  # r dfall/dr
-        return float((rise * (rise + fall) + self.kappa_p * rate * fall - rise * falling) / (rise + fall) ** 2)
+    def _release_response(self, rate: float, growth: Any) -> Any:
+        """dp/dr [1/Hz] of small changes that grow as exp(growth t)."""
+        rise, fall = turnover(self, rate, self.tau_a * self.kappa_a * rate)
+        p, relative = rise / (rise + fall), self.tau_a * self.kappa_a * rate / self.K
+        heard = self.n * relative ** (self.n - 1) / self.K / (1 + relative ** self.n) ** 2  # dR/da
+        adenosine = self.kappa_a / (1 / self.tau_a + growth)  # da/dr
+        return (self.kappa_p * (1 - p) - self.gamma_p * p * heard * adenosine) / (rise + fall + growth)
 
 
 @dataclass(frozen=True, eq=False)
 class RateNeuron:
     """A firing rate driven by K+ around the cell, which lets out K+ with each spike: tau dr/dt = phi(I_eff) - r.
 
-    I_eff = I + g_K (K - K_rest) (biophysics A14). `where` is the neuron's membrane; the rate is a species there.
+    I_eff = I + w p r + g_K (K - K_rest) (biophysics A14), with p the release of the neuron's own synapses. `where` is
+    the neuron's membrane; the rate is a species there, and each element of `where` is a neuron of its own.
     """
 
     where: Place  # membrane of the neuron
@@ -137,18 +146,40 @@ class RateNeuron:
     sodium: Species | None = None  # ECS
     sodium_inside: Species | None = None  # Na+ of the neuron, or a ledger, signed
     drive: Held = -3.0  # I, a number or a species; choice, 0.5 Hz at rest
+    release: Held = 0.0  # p, a number or a species; choice, 0 is without synapses onto itself
+    w: float = 0.15  # weight of its own release; biophysics F1
     rest: float = 3.082 * mM  # K+ of the ECS at which it has no effect; Halnes 2013
     g_K: float = 0.5 / mM  # drive by K+; choice
     tau: float = 20 * ms  # of the rate; choice
+    ceiling: float = 200 * Hz  # a spike needs 5 ms; choice
     per_spike: float = LEAST
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("drive",))
-        checks.positive("RateNeuron: tau", self.tau)
+        checks.parameters(self, may_be_negative=("drive",), above_zero=("tau",))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the rate [Hz/s], K+ out and Na+ in [uM um/s]."""
-        wanted = phi(level(c, self.drive) + self.g_K * (c[self.potassium] - self.rest))
+        drive = (level(c, self.drive) + self.w * level(c, self.release) * c[self.rate]
+                 + self.g_K * (c[self.potassium] - self.rest))
         out = self.per_spike * c[self.rate]
-        return {self.rate: (wanted - c[self.rate]) / self.tau, self.potassium: out, **gained(self.inside, -out),
-                **gained(self.sodium, -out), **gained(self.sodium_inside, out)}
+        return {self.rate: (np.minimum(phi(drive), self.ceiling) - c[self.rate]) / self.tau, self.potassium: out,
+                **gained(self.inside, -out), **gained(self.sodium, -out), **gained(self.sodium_inside, out)}
+
+
+@dataclass(frozen=True, eq=False)
+class RateOutflow:
+    """What a firing rate lets out: `per_spike` of a species with each spike, such as adenosine (biophysics A11)."""
+
+    where: Place  # membrane of the neuron
+    rate: Species  # on the membrane [Hz]
+    species: Species  # ECS
+    per_spike: float  # [uM um]
+    inside: Species | None = None  # what is left in the neuron, or a ledger, signed
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """What comes out [uM um/s]."""
+        out = self.per_spike * c[self.rate]
+        return {self.species: out, **gained(self.inside, -out)}

@@ -98,3 +98,14 @@ def steady_release(U: float, rate: float, recovery: float = 2.0, facilitation: f
     keeps_u, keeps_x = np.exp(-facilitation / rate), np.exp(-recovery / rate)
     u = U / (1 - (1 - U) * keeps_u)
     return float(u * (1 - keeps_x) / (1 - (1 - u) * keeps_x))
+
+
+def paired_pulse_ratio(U: Floats | float, interval: Floats | float, recovery: float = 2.0,
+                       facilitation: float = 3.33) -> Floats:
+    """Second release over the first of a rested synapse, an `interval` [s] apart (closed form).
+
+    So is, on average, the ratio of `StochasticRelease`: the mean of the second over the mean of the first.
+    """
+    U, interval = np.asarray(U, float), np.asarray(interval, float)
+    facilitated = 1 + np.exp(-facilitation * interval) * (1 - U)
+    return np.asarray(facilitated * (1 - U * np.exp(-recovery * interval)))

@@ -1,0 +1,194 @@
+"""Postsynaptic neurons of one compartment: passive, integrate-and-fire, and adaptive exponential.
+
+A neuron is an element of a place whose measure is its capacitance [pA s/mV] (1 pA s/mV = 1 nF), so that a current into
+it, at the synapses that touch it, becomes mV/s: its potential is a `Species(..., unit="mV", signed=True)` there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial import checks
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.model import Concentrations, Gains, Held, Species, gained, level
+from spatial.units import ms, mV, pA, s
+
+CAPACITANCE = 0.2 * pA * s / mV  # 200 pF, tau_m = 20 ms at 10 nS; Naud 2008
+_SHUNT = 100.0  # times the leak: what holds a neuron at its reset while it is refractory; choice
+
+
+def with_neurons(mesh: Mesh, synapses: str, neuron: Sequence[int] | Ints, name: str = "neurons",
+                 capacitance: float | Floats = CAPACITANCE, count: int | None = None) -> Mesh:
+    """This mesh with a place of neurons, and with each synapse touching the `neuron` of its number.
+
+    There are `count` neurons, by default as many as the numbers need, each of this capacitance, or of one each.
+    Raises `InputError` for a name that is taken, and for numbers of neurons that do not fit.
+    """
+    index, synapse = np.asarray(neuron, np.int64), mesh[synapses]
+    if name in mesh:
+        raise InputError(f"this mesh has a place {name!r} already; give the neurons another name")
+    if index.shape != (len(synapse),):
+        raise InputError(f"neuron has shape {index.shape}; {synapses!r} has {len(synapse)} elements")
+    many = int(index.max()) + 1 if count is None else count
+    if index.min() < 0 or index.max() >= many:
+        raise InputError(f"neuron goes from {index.min()} to {index.max()}; with {many} neurons it must be "
+                         f"0 to {many - 1}")
+    if np.shape(capacitance) not in ((), (many,)):
+        raise InputError(f"capacitance has shape {np.shape(capacitance)}; there are {many} neurons")
+    inputs = np.bincount(index, minlength=many)[:, None]
+    centres = np.stack([np.bincount(index, x, many) for x in synapse.centres.T], axis=1) / np.maximum(inputs, 1)
+    neurons = Place(name, 0, np.broadcast_to(np.asarray(capacitance, float), (many,)).copy(), centres)
+    return mesh.with_places(neurons).touching(synapses, name, index)
+
+
+@dataclass(frozen=True, eq=False)
+class PassiveMembrane:
+    """A leak and an injected current: tau dV/dt = E - V + I R, with R = tau/C."""
+
+    where: Place  # neurons, whose measure is capacitance
+    V: Species  # signed [mV]
+    E: Held = -70 * mV  # resting potential; Song & Abbott 2000
+    tau: float = 20 * ms  # Song & Abbott 2000
+    current: Held = 0.0 * pA  # injected; choice, none
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("E", "current"), above_zero=("tau",))
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Change of the potential [mV/s]."""
+        return {self.V: (level(c, self.E) - c[self.V]) / self.tau + level(c, self.current) / self.where.measure}
+
+
+@dataclass(frozen=True, eq=False)
+class LIF:
+    """A leaky integrate-and-fire neuron: a passive membrane that is reset where V rises through the threshold.
+
+    With `refractory`, a species of the neurons that begins at 0, V is held at its reset for `tau_ref` after each
+    spike: by a conductance of 100 times the leak, whatever synapses do, and set there exactly at the end. The
+    species is 0 in a neuron that is ready, and grows from 1 to 2 while one is refractory.
+    """
+
+    where: Place  # neurons, whose measure is capacitance
+    V: Species  # signed [mV]
+    spikes: Species | None = None  # of the neurons, how many each has fired
+    refractory: Species | None = None  # of the neurons; None: there is no refractory time
+    E: Held = -70 * mV  # resting potential; Song & Abbott 2000
+    threshold: Held = -54 * mV  # Song & Abbott 2000
+    reset: Held = -60 * mV  # Song & Abbott 2000
+    tau: float = 20 * ms  # Song & Abbott 2000
+    tau_ref: float = 2 * ms  # choice
+    current: Held = 0.0 * pA  # injected; choice, none
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("E", "threshold", "reset", "current"), above_zero=("tau", "tau_ref"))
+        _check_reset("LIF", self.reset, "threshold", self.threshold)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Change of the potential [mV/s], and of how far the refractory time has passed [1/s]."""
+        V = c[self.V]
+        free = (level(c, self.E) - V) / self.tau + level(c, self.current) / self.where.measure
+        if self.refractory is None:
+            return {self.V: free}
+        waits = c[self.refractory] > 0
+        return {self.V: np.where(waits, _SHUNT * (level(c, self.reset) - V) / self.tau, free),
+                self.refractory: waits / self.tau_ref}
+
+    def height(self, c: Concentrations, t: float) -> Floats:
+        """(n,) how far V is above the threshold [mV]; in a refractory neuron, how far its time is over."""
+        above = c[self.V] - level(c, self.threshold)
+        if self.refractory is None:
+            return np.asarray(above)
+        passed = c[self.refractory]
+        return np.where(passed > 0, passed - 2, above)
+
+    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+        """Neurons that fire are reset, and set again where their refractory time ends."""
+        back = np.where(risen, level(c, self.reset) - c[self.V], 0.0)
+        if self.refractory is None:
+            return {self.V: back, **gained(self.spikes, risen.astype(float))}
+        passed = c[self.refractory]
+        fires = risen & (passed == 0)
+        return {self.V: back, self.refractory: np.where(fires, 1.0, np.where(risen, -passed, 0.0)),
+                **gained(self.spikes, fires.astype(float))}
+
+
+@dataclass(frozen=True, eq=False)
+class AdEx:
+    """The adaptive exponential integrate-and-fire neuron (Brette & Gerstner 2005), by default their regular one.
+
+    C dV/dt = -g (V - E) + g D exp((V - V_T)/D) - w + I, tau_w dw/dt = a (V - E) - w; where V rises through the peak
+    it is reset, and w grows by b. The capacitance C is the neurons' measure, 281 pF in that paper.
+    """
+
+    where: Place  # neurons, whose measure is capacitance
+    V: Species  # signed [mV]
+    w: Species  # adaptation current of the neurons, signed [pA]
+    spikes: Species | None = None  # of the neurons, how many each has fired
+    g: float = 30 * pA / mV  # leak, 30 nS; Brette & Gerstner 2005
+    E: Held = -70.6 * mV  # resting potential; Brette & Gerstner 2005
+    V_T: Held = -50.4 * mV  # threshold of the exponential; Brette & Gerstner 2005
+    D: float = 2 * mV  # slope factor; Brette & Gerstner 2005
+    a: float = 4 * pA / mV  # adaptation below the threshold; Brette & Gerstner 2005
+    tau_w: float = 144 * ms  # Brette & Gerstner 2005
+    b: float = 80.5 * pA  # adaptation by a spike; Brette & Gerstner 2005
+    reset: Held = -70.6 * mV  # Brette & Gerstner 2005
+    peak: Held = -30.4 * mV  # V_T + 10 D, from where C/g e^-10 = 0.4 us are left to any other peak; choice
+    current: Held = 0.0 * pA  # injected; choice, none
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("E", "V_T", "reset", "peak", "current"),
+                          above_zero=("g", "D", "tau_w"))
+        _check_reset("AdEx", self.reset, "peak", self.peak)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """Change of the potential [mV/s] and of the adaptation [pA/s]; the exponential grows up to the peak."""
+        V, E, w = c[self.V], level(c, self.E), c[self.w]
+        upstroke = self.g * self.D * np.exp((np.minimum(V, level(c, self.peak)) - level(c, self.V_T)) / self.D)
+        return {self.V: (self.g * (E - V) + upstroke - w + level(c, self.current)) / self.where.measure,
+                self.w: (self.a * (V - E) - w) / self.tau_w}
+
+    def height(self, c: Concentrations, t: float) -> Floats:
+        """(n,) how far V is above the peak [mV]."""
+        return np.asarray(c[self.V] - level(c, self.peak))
+
+    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+        """Neurons that fire are reset, and adapt."""
+        return {self.V: np.where(risen, level(c, self.reset) - c[self.V], 0.0), self.w: np.where(risen, self.b, 0.0),
+                **gained(self.spikes, risen.astype(float))}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A firing pattern of the adaptive exponential neuron: V_T = -50 mV, D = 2 mV, and these values."""
+
+    capacitance: float  # pA s/mV, of the place of neurons
+    current: float  # pA, that evokes it
+    g: float  # pA/mV
+    E: float  # mV
+    a: float  # pA/mV
+    tau_w: float  # s
+    b: float  # pA
+    reset: float  # mV
+
+    def neurons(self, where: Place, V: Species, w: Species, spikes: Species | None = None,
+                current: Held | None = None) -> AdEx:
+        """Neurons that fire so, under its current or another one."""
+        return AdEx(where, V, w, spikes, self.g, self.E, -50 * mV, 2 * mV, self.a, self.tau_w, self.b, self.reset,
+                    peak=-30 * mV, current=self.current if current is None else current)
+
+
+# Naud 2008, as adapted to its figures by P. Mueller in Brian2's example of that paper
+TONIC = Pattern(0.2, 500 * pA, 10.0, -70 * mV, 2.0, 30 * ms, 0 * pA, -58 * mV)
+ADAPTING = Pattern(0.2, 500 * pA, 12.0, -70 * mV, 2.0, 300 * ms, 60 * pA, -58 * mV)
+INITIAL_BURST = Pattern(0.13, 400 * pA, 18.0, -58 * mV, 4.0, 150 * ms, 120 * pA, -50 * mV)
+BURSTING = Pattern(0.2, 210 * pA, 10.0, -58 * mV, 2.0, 120 * ms, 100 * pA, -46 * mV)
+
+
+def _check_reset(kind: str, reset: Held, name: str, threshold: Held) -> None:
+    """Raise `InputError` where a reset would not bring V below what it rose through."""
+    if isinstance(reset, Species) or isinstance(threshold, Species) or reset < threshold:
+        return
+    raise InputError(f"{kind}: reset is {reset:g} mV; it must be below {name}, {threshold:g} mV")
