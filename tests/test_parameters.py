@@ -4,7 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -20,7 +20,11 @@ from spatial.mechanisms.ip3r_channels import Scheme, denizot
 from spatial.mechanisms.uptake import ASCT, Carrier
 from spatial.model import Held, Species
 from spatial.synapses.gates import CoagonistGate, Gate
+from spatial.synapses.glutamate_receptors import NMDA, Receptor
+from spatial.synapses.network import Partner
 from spatial.synapses.release import A1Inhibition, ReleaseProbability
+from spatial.synapses.synaptic_current import SynapticCurrent
+from spatial.synapses.vesicles import Draws, draw
 
 PLACE = pool("cytosol", [1.0])
 
@@ -45,7 +49,10 @@ def arguments(kind: type) -> dict[str, Any]:
             float: lambda name: 1.0, int: lambda name: 1, Scheme: lambda name: denizot(),
             float | Floats: lambda name: 1.0,
             Carrier: lambda name: ASCT, Held: lambda name: 1.0, Gate: lambda name: CoagonistGate(1.0),
-            ReleaseProbability: lambda name: A1Inhibition(1.0),
+            ReleaseProbability: lambda name: A1Inhibition(1.0), Partner: lambda name: object(),
+            Draws: lambda name: draw((np.zeros(0),), 4, np.random.default_rng(0)),
+            Receptor: lambda name: NMDA, Mapping[str, Species]: lambda name: NMDA.species(PLACE),
+            SynapticCurrent: lambda name: SynapticCurrent(PLACE, Species("V", PLACE, signed=True), 0.0, 0.0),
             tuple[Species, ...]: lambda name: tuple(Species(f"{name} {k}", PLACE) for k in range(8))}
     arrays = {"trains": (np.zeros(0),), "post": np.zeros(0)}
     return {field.name: arrays[field.name] if field.name in arrays else made[field.type](field.name)

@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 from scipy.spatial import Delaunay
 
-from spatial.geometry.place import Place
+from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import positively_oriented
 from spatial.geometry.tetrahedra import cell_volumes
+from spatial.geometry.well_mixed import well_mixed
 from spatial.operators.control_volumes import volume_place
 from spatial.operators.shells import shells as concentric
 
@@ -29,3 +30,8 @@ def spot(place: Place, *elements: int) -> Place:
     """Points that touch these elements of a place."""
     index = np.array(elements, np.int64)
     return Place("spot", 0, np.ones(len(index)), place.centres[index], touches={place.name: index})
+
+
+def synapses(count: int) -> Mesh:
+    """Synapses in one well-mixed ECS."""
+    return well_mixed({"ecs": 1.0}).with_points("synapses", np.zeros((count, 3)), touching=["ecs"])

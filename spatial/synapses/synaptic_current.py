@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
+from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
 from spatial.synapses.receptors import EC50_D_SERINE, coagonist_occupancy, nmda_open
-from spatial.synapses.spikes import Firing, all_times, check_trains
 from spatial.units import ion_flux, ms, mV, pA, uM, um3
 
 NMDA_CHANNEL = 0.05 * pA / mV  # 50 pS; biophysics A12
@@ -91,18 +91,17 @@ class BackPropagation:
 
     where: Place  # the synapses, which touch neurons where the neuron makes its own spikes
     calcium: Species  # on the synapses [uM]
-    post: Floats | Firing  # postsynaptic spikes: times [s], or a potential that rises through a threshold
+    post: Post  # spikes of the neuron
     per_spike: float = 1 * uM  # Sabatini 2002, M
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        if not isinstance(self.post, Firing):
-            check_trains((self.post,), 1)
+        check_pairs((), self.post, 0)
 
     @property
     def instants(self) -> Floats:
         """Times of the spikes that are known [s]."""
-        return np.zeros(0) if isinstance(self.post, Firing) else all_times((self.post,))
+        return known_times((), self.post)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing: spikes act in `jump` and `cross`."""
@@ -110,11 +109,11 @@ class BackPropagation:
 
     def jump(self, c: Concentrations, t: float) -> Gains:
         """What a spike known beforehand brings to every spine [uM]."""
-        return {self.calcium: self.per_spike * float(t in self.instants)}
+        return {self.calcium: self.per_spike * fired((), self.post, t)[1]}
 
     def height(self, c: Concentrations, t: float) -> Floats:
         """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return self.post.height(c) if isinstance(self.post, Firing) else np.full(len(self.where), -1.0)
+        return above_threshold(self.post, c, len(self.where))
 
     def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """What a spike of the neuron brings to its spines [uM]."""

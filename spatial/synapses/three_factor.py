@@ -9,7 +9,7 @@ from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.synapses.gates import Gate
-from spatial.synapses.spikes import Firing, all_times, check_trains, firing
+from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
 from spatial.units import ms, s, uM
 
 
@@ -22,11 +22,12 @@ class ThreeFactorRule:
     A synapse that does not fire takes part in two ways: glutamate that spills over to its NMDA receptors
     counts as presynaptic activity, in units of what its own vesicle would do; and a postsynaptic spike
     lowers the eligibility of every synapse by `A_alone` (heterosynaptic depression; Chistiakova 2014).
+    Known spikes at the same instant do not pair with each other; a spike set off by an input comes after it.
     """
 
     where: Place  # the synapses
     trains: tuple[Floats, ...]  # presynaptic spike times of each synapse [s]
-    post: Floats | Firing  # postsynaptic spikes: times [s], or a potential that rises through a threshold
+    post: Post  # spikes of the neuron
     glutamate: Held  # ECS
     gate: Gate
     pre_trace: Species
@@ -42,17 +43,13 @@ class ThreeFactorRule:
     spillover: float = 0.072 / 0.0692 / (uM * s)  # NMDA binding (Huebel 2017) per occupancy after 1 mM for 1 ms
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        for name in ("tau_plus", "tau_minus", "tau_e"):
-            checks.positive(f"ThreeFactorRule: {name}", getattr(self, name))
-        check_trains(self.trains, len(self.where))
-        if not isinstance(self.post, Firing):
-            check_trains((self.post,), 1)
+        checks.parameters(self, above_zero=("tau_plus", "tau_minus", "tau_e"))
+        check_pairs(self.trains, self.post, len(self.where))
 
     @property
     def instants(self) -> Floats:
         """Times of all spikes that are known, presynaptic and postsynaptic [s]."""
-        return all_times((*self.trains, *self._known))
+        return known_times(self.trains, self.post)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of the traces, spill-over onto silent synapses, and the gated weight change [1/s]."""
@@ -63,11 +60,11 @@ class ThreeFactorRule:
 
     def jump(self, c: Concentrations, t: float) -> Gains:
         """What the spikes at `t` leave in the traces."""
-        return self.spike(c, firing(self.trains, t), float(any(np.any(train == t) for train in self._known)))
+        return self.spike(c, *fired(self.trains, self.post, t))
 
     def height(self, c: Concentrations, t: float) -> Floats:
         """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return self.post.height(c) if isinstance(self.post, Firing) else np.full(len(self.where), -1.0)
+        return above_threshold(self.post, c, len(self.where))
 
     def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """What a spike of the neuron leaves in the traces of its synapses."""
@@ -84,10 +81,6 @@ class ThreeFactorRule:
         return {self.pre_trace: (c[self.pre_trace] - self.tau_plus * self._spilt(c)) * np.expm1(-dt / self.tau_plus),
                 self.post_trace: c[self.post_trace] * np.expm1(-dt / self.tau_minus),
                 self.eligibility: -turned, self.weight: turned * self.gate(c)}
-
-    @property
-    def _known(self) -> tuple[Floats, ...]:
-        return () if isinstance(self.post, Firing) else (np.asarray(self.post),)
 
     def _spilt(self, c: Concentrations) -> Floats:
         """(n,) what glutamate from elsewhere adds to the presynaptic trace of silent synapses [1/s]."""

@@ -1,0 +1,57 @@
+"""Firing rates of both sides of a synapse, as its spikes tell them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial import checks
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.units import ms
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeRates:
+    """A leaky average of spikes: dx/dt = -x/tau, and 1/tau more at each. Its mean is the rate of the train [Hz]."""
+
+    where: Place  # the synapses
+    trains: tuple[Floats, ...]  # presynaptic spike times of each synapse [s]
+    post: Post  # spikes of the neuron
+    x: Species  # presynaptic rate, on the synapses [Hz]
+    y: Species  # postsynaptic rate, on the synapses [Hz]
+    tau: float = 100 * ms  # choice
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, above_zero=("tau",))
+        check_pairs(self.trains, self.post, len(self.where))
+
+    @property
+    def instants(self) -> Floats:
+        """Times of all spikes that are known, presynaptic and postsynaptic [s]."""
+        return known_times(self.trains, self.post)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """How fast past spikes are forgotten [Hz/s]."""
+        return {self.x: -c[self.x] / self.tau, self.y: -c[self.y] / self.tau}
+
+    def jump(self, c: Concentrations, t: float) -> Gains:
+        """What the spikes at `t` count."""
+        return self.spike(c, *fired(self.trains, self.post, t))
+
+    def height(self, c: Concentrations, t: float) -> Floats:
+        """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
+        return above_threshold(self.post, c, len(self.where))
+
+    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+        """What a spike of the neuron counts."""
+        return self.spike(c, 0.0, risen.astype(float))
+
+    def spike(self, c: Concentrations, pre: Floats | float, post: Floats | float) -> Gains:
+        """What spikes count where `pre` and `post` (n,) are 1; 0 where there is none."""
+        return {self.x: pre / self.tau, self.y: post / self.tau}
+
+    def between(self, c: Concentrations, dt: Floats) -> Gains:
+        """Gains over `dt` (n,) [s] without a spike, in closed form."""
+        return {self.x: c[self.x] * np.expm1(-dt / self.tau), self.y: c[self.y] * np.expm1(-dt / self.tau)}
