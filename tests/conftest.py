@@ -8,6 +8,7 @@ import pytest
 
 from spatial.checks import InputError
 from spatial.output.gl import check_rendering
+from spatial.synapses.brian2_loader import load_brian2
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,17 @@ def gl() -> None:
         check_rendering()
     except InputError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def b2() -> Any:
+    """Brian2, its code in plain numpy; skips where it cannot be loaded, and says why."""
+    try:
+        module = load_brian2()
+    except InputError as error:
+        pytest.skip(str(error))
+    module.prefs.codegen.target = "numpy"
+    return module
 
 
 @pytest.fixture

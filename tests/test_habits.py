@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spatial"
 ORDER = ["units", "checks", "geometry", "operators", "model", "mechanisms", "system", "integrate", "synapses",
          "observe", "simulate", "output", "scenarios", "cli", "__main__"]
-HEAVY = ["fipy", "gmsh", "matplotlib", "meshio", "pyvista", "vtk", "vtkmodules"]
+HEAVY = ["brian2", "fipy", "gmsh", "matplotlib", "meshio", "pyvista", "vtk", "vtkmodules"]
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 

@@ -16,6 +16,7 @@ import spatial.synapses
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import pool
+from spatial.mechanisms.drawn_exocytosis import Waits
 from spatial.mechanisms.ip3r_channels import Scheme, denizot
 from spatial.mechanisms.uptake import ASCT, Carrier
 from spatial.model import Held, Species
@@ -50,6 +51,7 @@ def arguments(kind: type) -> dict[str, Any]:
             float | Floats: lambda name: 1.0,
             Carrier: lambda name: ASCT, Held: lambda name: 1.0, Gate: lambda name: CoagonistGate(1.0),
             ReleaseProbability: lambda name: A1Inhibition(1.0), Partner: lambda name: object(),
+            Waits: lambda name: Waits(np.ones((1, 2))),
             Draws: lambda name: draw((np.zeros(0),), 4, np.random.default_rng(0)),
             Receptor: lambda name: NMDA, Mapping[str, Species]: lambda name: NMDA.species(PLACE),
             SynapticCurrent: lambda name: SynapticCurrent(PLACE, Species("V", PLACE, signed=True), 0.0, 0.0),
