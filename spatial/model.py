@@ -77,7 +77,10 @@ class Mechanism(Protocol):
         ...
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Gain of each species per measure of `where` and per second [uM um/s on a membrane]."""
+        """Gain of each species per measure of `where` and per second [uM um/s on a membrane].
+
+        It names the same species always, with a gain of 0 where there is none: steps are about those.
+        """
         ...
 
 

@@ -46,6 +46,36 @@ class Layout:
         name, n = species.place.name, len(species.place)
         return self.starts[name] + self.columns[species] + len(self.places[name]) * np.arange(n)
 
+    def within(self, whole: "Layout") -> Ints:
+        """(size,) where its unknowns lie in the flat state of another layout, which has all its species."""
+        found = np.empty(self.size, np.int64)
+        for species in self.columns:
+            found[self.index(species)] = whole.index(species)
+        return found
+
+    def part(self, u: Floats, whole: "Layout") -> Floats:
+        """(size,) its part of a flat state of another layout, which has all its species."""
+        if self is whole:
+            return u
+        found = np.empty(self.size)
+        for name, columns in self._columns(whole):
+            self.block(found, name)[:] = whole.block(u, name)[:, columns]
+        return found
+
+    def put(self, part: Floats, u: Floats, whole: "Layout") -> Floats:
+        """The flat state `u` of another layout, which has all its species, with these instead of its part."""
+        if self is whole:
+            return part
+        changed = u.copy()
+        for name, columns in self._columns(whole):
+            whole.block(changed, name)[:, columns] = self.block(part, name)
+        return changed
+
+    def _columns(self, whole: "Layout") -> Iterator[tuple[str, slice | list[int]]]:
+        """For each of its places, the columns there of its species in another layout."""
+        for name, of in self.places.items():
+            yield name, slice(None) if len(of) == len(whole.places[name]) else [whole.columns[one] for one in of]
+
 
 def lay_out(species: tuple[Species, ...]) -> Layout:
     """The layout of a model's species."""
@@ -124,16 +154,18 @@ def per_measure(where: Place, place: Place) -> Floats:
 
 @dataclass(frozen=True)
 class Term:
-    """A mechanism, and the species it looks at."""
+    """A mechanism, the species it looks at, and those it changes."""
 
     mechanism: Mechanism
     reads: tuple[Species, ...]
+    changes: tuple[Species, ...]
 
 
 @dataclass(frozen=True)
 class Linearisation:
     """The Jacobian of the reactions and lifted terms: dense blocks within elements, and a sparse rest between them."""
 
+    layout: Layout  # of the species it is about
     blocks: Mapping[str, Floats]  # by place: (n, m, m) over the species of the place
     between: csr_matrix  # (size, size)
 
@@ -151,6 +183,7 @@ class System:
     constant: Floats  # (size,) what they add whatever the state [unit of each species per s]
     bands: Mapping[str, Bands] = field(default_factory=dict)  # of the places that are grids
     team: Team = field(default_factory=Team)  # the threads that share long sweeps
+    drifting: frozenset[Species] = frozenset()  # what the method changes besides
 
     def initial(self) -> Floats:
         """(size,) the state a run starts from."""
@@ -218,11 +251,10 @@ class System:
     def leap(self, u: Floats, t: float, dt: float, rng: np.random.Generator) -> bool:
         """Let every random mechanism draw what it did in the step just taken; whether one did anything."""
         happened = False
-        for mechanism in self.model.mechanisms:
-            if isinstance(mechanism, Leaps):
-                gains = mechanism.leap(self._nearby(self.state(u), mechanism), t, dt, rng)
-                happened |= any(np.any(gain) for gain in gains.values())
-                self.add(u, mechanism, gains)
+        for mechanism in self._leaping:
+            gains = mechanism.leap(self._nearby(self.state(u), mechanism), t, dt, rng)
+            happened |= any(np.any(gain) for gain in gains.values())
+            self.add(u, mechanism, gains)
         return happened
 
     def heights(self, u: Floats, t: float) -> list[Floats]:
@@ -239,11 +271,23 @@ class System:
     def _with_thresholds(self) -> list[Any]:
         return [m for m in self.model.mechanisms if isinstance(m, Crossings)]
 
-    def paths(self, u: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
-        """What the mechanisms with random states of their own do in `horizon` [s] at `u`; None without any."""
-        acting = [m for m in self.model.mechanisms if isinstance(m, Paths)]
-        drawn = [(one, one.path(self._nearby(self.state(u), one), t, horizon, rng)) for one in acting]
-        return Plan(drawn, min(horizon, *(path.first for _, path in drawn))) if drawn else None
+    @cached_property
+    def _with_paths(self) -> list[Any]:
+        return [m for m in self.model.mechanisms if isinstance(m, Paths)]
+
+    @cached_property
+    def _leaping(self) -> list[Any]:
+        return [m for m in self.model.mechanisms if isinstance(m, Leaps)]
+
+    def paths(self, before: Floats, after: Floats, t: float, horizon: float,
+              rng: np.random.Generator) -> "Plan | None":
+        """What the mechanisms with random states of their own do in `horizon` [s], at the mean of the states `before`
+        and `after`; None without any."""
+        if not self._with_paths:
+            return None
+        state = self.state((before + after) / 2)
+        drawn = [(one, one.path(self._nearby(state, one), t, horizon, rng)) for one in self._with_paths]
+        return Plan(drawn, min(horizon, *(path.first for _, path in drawn)))
 
     def follow(self, u: Floats, plan: "Plan") -> bool:
         """Add to `u` what a plan holds up to its end; whether another mechanism feels it."""
@@ -256,41 +300,48 @@ class System:
         return np.unique(np.concatenate([np.zeros(0)] + [
             np.asarray(m.instants, float) for m in self.model.mechanisms if isinstance(m, Jumps)]))
 
-    def linearise(self, u: Floats, t: float) -> Linearisation:
-        """The derivative of every mechanism's gains, by one-sided differences, and of the lifted FiPy terms."""
-        state, layout = self.state(u), self.layout
+    @cached_property
+    def changing(self) -> Layout:
+        """The layout of the species that change between events: they diffuse, or mechanisms have rates for them."""
+        found = {one for term in self.terms for one in term.changes} | self.model.fipy_terms.keys() | self.drifting
+        changing = tuple(one for one in self.model if one in found or one.D > 0)
+        return self.layout if len(changing) == len(self.model.species) else lay_out(changing)
+
+    def linearise(self, u: Floats, t: float, layout: Layout | None = None) -> Linearisation:
+        """The derivative of every mechanism's gains, by one-sided differences, and of the lifted FiPy terms.
+
+        Of all species and by all, or of those of a smaller `layout` by each other.
+        """
+        state, layout = self.state(u), layout or self.layout
         blocks = {name: np.zeros((len(of[0].place), len(of), len(of))) for name, of in layout.places.items()}
         between: list[tuple[Ints, Ints, Floats]] = []
         for term in self.terms:
             where = term.mechanism.where
-            for target, source, slope in self._slopes(term, state, t):
+            for target, source, slope in self._slopes(term, state, t, layout):
                 if target.place.name == source.place.name:
                     entry = (slice(None), layout.columns[target], layout.columns[source])
                     blocks[target.place.name][entry] += to_concentration(slope, where, target.place)
                 else:
-                    between.append(self._between(where, target, source, slope))
+                    between.append(_between(layout, where, target, source, slope))
         if self.lifted.nnz == 0:
-            return Linearisation(blocks, _sparse(between, layout.size))
-        within = self.lifted.diagonal()
+            return Linearisation(layout, blocks, _sparse(between, layout.size))
+        at = layout.within(self.layout)
+        lifted = self.lifted if layout is self.layout else self.lifted[at][:, at]
+        within = lifted.diagonal()
         for name, block in blocks.items():
             np.einsum("nii->ni", block)[:] += layout.block(within, name)
-        return Linearisation(blocks, _sparse(between, layout.size) + self.lifted - diags_array(within, format="csr"))
+        rest = lifted - diags_array(within, format="csr")
+        return Linearisation(layout, blocks, _sparse(between, layout.size) + rest)
 
-    def _between(self, where: Place, target: Species, source: Species, slope: Floats) -> tuple[Ints, Ints, Floats]:
-        """Rows, columns and entries of the Jacobian for a slope between two places."""
-        rows, columns = self.layout.index(target), self.layout.index(source)
-        onto, of = touched(where, target.place), touched(where, source.place)
-        return (rows if onto is None else rows[onto], columns if of is None else columns[of],
-                slope * per_measure(where, target.place))
-
-    def _slopes(self, term: Term, state: State, t: float) -> Iterator[tuple[Species, Species, Floats]]:
-        """Each gain's species, each species it depends on, and the derivative: (n,) per measure."""
+    def _slopes(self, term: Term, state: State, t: float,
+                layout: Layout) -> Iterator[tuple[Species, Species, Floats]]:
+        """Each gain's species, each species it depends on, and the derivative: (n,) per measure; those of `layout`."""
         here = self._nearby(state, term.mechanism)
         base = term.mechanism.rates(here, t)
-        for source in term.reads:
+        for source in (one for one in term.reads if one in layout.columns):
             step = _NUDGE * (np.abs(here[source]) + source.typical)
             moved = term.mechanism.rates(_Nudged(here, source, step), t)
-            for target in moved:
+            for target in (one for one in moved if one in layout.columns):
                 slope = (np.asarray(moved[target]) - base[target]) / step
                 if slope.any():
                     yield target, source, slope
@@ -323,6 +374,15 @@ class _Nudged:
     def __getitem__(self, species: Species) -> Floats:
         values = self.nearby[species]
         return values + self.step if species is self.source else values
+
+
+def _between(layout: Layout, where: Place, target: Species, source: Species,
+             slope: Floats) -> tuple[Ints, Ints, Floats]:
+    """Rows, columns and entries of the Jacobian for a slope between two places."""
+    rows, columns = layout.index(target), layout.index(source)
+    onto, of = touched(where, target.place), touched(where, source.place)
+    return (rows if onto is None else rows[onto], columns if of is None else columns[of],
+            slope * per_measure(where, target.place))
 
 
 def _sparse(parts: list[tuple[Ints, Ints, Floats]], size: int) -> csr_matrix:
@@ -358,7 +418,7 @@ def assemble(model: Model) -> System:
     found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz and len(of) == 1}
     grids = {name: along for name, along in found.items() if along}
     system = System(model, layout, operators, diffusion, (), *_lift(model, layout), bands=grids)
-    return replace(system, terms=tuple(Term(mechanism, _probe(system, mechanism)) for mechanism in model.mechanisms))
+    return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
 
 
 def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
@@ -372,13 +432,14 @@ def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
     return _sparse(parts, layout.size), constant
 
 
-def _probe(system: System, mechanism: Mechanism) -> tuple[Species, ...]:
-    """The species a mechanism's rates look at, found by calling it once on the initial state."""
+def _probe(system: System, mechanism: Mechanism) -> Term:
+    """The species a mechanism's rates look at and change, found by calling it once on the initial state."""
     seen: dict[Species, None] = {}
     state = system.state(system.initial())
     try:
         looked = Nearby(state, mechanism.where, lambda species: seen.setdefault(species))
-        _check_gains(system, mechanism, mechanism.rates(looked, 0.0))
+        gains = mechanism.rates(looked, 0.0)
+        _check_gains(system, mechanism, gains)
         unrecorded = Nearby(state, mechanism.where, _ignore)
         if isinstance(mechanism, Jumps):
             _check_gains(system, mechanism, mechanism.jump(unrecorded, -1.0))
@@ -389,7 +450,7 @@ def _probe(system: System, mechanism: Mechanism) -> tuple[Species, ...]:
             _check_gains(system, mechanism, mechanism.cross(unrecorded, 0.0, nowhere, np.random.default_rng(0)))
     except InputError as error:
         raise InputError(f"{type(mechanism).__name__}: {error}") from None
-    return tuple(seen)
+    return Term(mechanism, tuple(seen), tuple(gains))
 
 
 def _check_gains(system: System, mechanism: Mechanism, gains: Gains) -> None:

@@ -13,7 +13,7 @@ rounding. phi is not part of the state: each step finds that which belongs to it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -137,7 +137,9 @@ def electrodiffusion(system: System, electrolyte: Electrolyte) -> Electrodiffusi
     bound, thermal = field(system, electrolyte), electrolyte.thermal
     drifts = [drift(ion.place, system.layout.index(ion), bound.of[ion.place.name].start, ion.D, valence / thermal)
               for ion, valence in electrolyte.valences.items()]
-    return Electrodiffusion(system, electrolyte, together(*drifts), bound, _diffusion(system), _mass(bound))
+    drifting = frozenset([*electrolyte.valences, *(one.potential for one in electrolyte.capacitors)])
+    return Electrodiffusion(replace(system, drifting=drifting), electrolyte, together(*drifts), bound,
+                            _diffusion(system), _mass(bound))
 
 
 def _mass(field: Field) -> csr_matrix:

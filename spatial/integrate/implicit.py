@@ -17,7 +17,8 @@ from spatial.integrate.krylov import stabilised_gradients
 from spatial.integrate.multigrid import Level, levels
 from spatial.integrate.place_matrix import PlaceMatrix, place_matrix
 from spatial.model import Species
-from spatial.system import Linearisation, System
+from spatial.operators.team import Team
+from spatial.system import Layout, Linearisation, System
 
 _SOLVE = 0.1  # error of the linear solves as part of what the step may err
 
@@ -38,20 +39,21 @@ def prepare(system: System) -> Prepared:
 
 @dataclass(frozen=True)
 class Implicit:
-    """1 - h J."""
+    """1 - h J, where J is about the species of a layout."""
 
-    system: System
+    layout: Layout
     places: Mapping[str, PlaceMatrix]
     flow: csr_matrix  # h J of what flows between places
+    team: Team
 
     def solve(self, f: Floats, guess: Floats | None = None) -> Floats:
         """(size,) solution k of (1 - h J) k = f."""
         if not (self.flow.nnz or any(matrix.acts for matrix in self.places.values())):
             return f.copy()
-        rough, block = self._place_by_place(f), self.system.layout.block
+        rough, block = self._place_by_place(f), self.layout.block
         weight = np.concatenate([np.outer(matrix.V, matrix.enough(block(rough, name)) ** -2.0).ravel()
                                  for name, matrix in self.places.items()])
-        k, r = stabilised_gradients(self.times, self._place_by_place, f, rough, weight, self.system.team, guess)
+        k, r = stabilised_gradients(self.times, self._place_by_place, f, rough, weight, self.team, guess)
         for name, matrix in self.places.items():
             part = block(r, name)
             part[:] = matrix.smooth(part)
@@ -61,12 +63,12 @@ class Implicit:
         """(1 - h J) k, with all of J."""
         product = np.empty_like(k)
         for name, matrix in self.places.items():
-            matrix.times(self.system.layout.block(k, name), self.system.layout.block(product, name))
+            matrix.times(self.layout.block(k, name), self.layout.block(product, name))
         return product - self.flow @ k if self.flow.nnz else product
 
     def _place_by_place(self, r: Floats) -> Floats:
         """(size,) approximate solution within every place."""
-        block, x = self.system.layout.block, np.empty_like(r)
+        block, x = self.layout.block, np.empty_like(r)
         for name, matrix in self.places.items():
             matrix.precondition(block(r, name), block(x, name))
         return x
@@ -76,12 +78,12 @@ def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accurac
              tolerated: Mapping[Species, float]) -> Implicit:
     """The matrix 1 - h J, whose solutions err by little beside `tolerated` / `accuracy`.
 
-    `tolerated` is the L2 error, averaged over the place, that a step may make in each species, and
+    `tolerated` is the L2 error, averaged over the place, that a step may make in each species that changes, and
     `accuracy` [s] what a solution is multiplied by in the step: its length for a rate, 1 for a concentration.
     """
-    system, places = prepared.system, {}
-    for name, of in system.layout.places.items():
-        allowed = _SOLVE / accuracy * np.array([tolerated[species] for species in of])
-        places[name] = place_matrix(prepared.hierarchies[name], system.diffusion[name],
-                                    linearisation.blocks[name], h, allowed, system.team)
-    return Implicit(system, places, h * linearisation.between)
+    team, layout, places = prepared.system.team, linearisation.layout, {}
+    for name, of in layout.places.items():
+        allowed = _SOLVE / accuracy * np.array([tolerated.get(species, np.inf) for species in of])
+        D = np.array([species.D for species in of])
+        places[name] = place_matrix(prepared.hierarchies[name], D, linearisation.blocks[name], h, allowed, team)
+    return Implicit(layout, places, h * linearisation.between, team)

@@ -51,7 +51,7 @@ class Hybrid:
         """
         u, t = self.u, self.t
         self._to_crossing(stop)
-        plan = self.system.paths((u + self.u) / 2, t, self.t - t, self.rng)
+        plan = self.system.paths(u, self.u, t, self.t - t, self.rng)
         if plan is not None and plan.dt < self.t - t:
             self.u, self.t = u, t
             while self.t < t + plan.dt:

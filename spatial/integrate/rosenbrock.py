@@ -8,6 +8,7 @@ as far as one-sided differences and an iterative solver tell it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -89,16 +90,40 @@ class Rosenbrock:
 
     def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
         """Steps from the state `u` at `t`, where du/dt is `f`; the Jacobian is found once for all lengths."""
-        linearisation = self.system.linearise(u, t)
+        system, layout = self.system, self.system.changing
+        linearisation, moving = system.linearise(u, t, layout), _Moving(system, u)
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
             matrix = implicit(self.prepared, linearisation, self.table.gamma * dt, dt, tolerated)
-            return step(self.table, self.system, u, t, f, dt, matrix.solve)
+            after, error = step(self.table, moving, layout.part(u, system.layout), t, layout.part(f, system.layout), dt,
+                                matrix.solve)
+            return layout.put(after, u, system.layout), layout.put(error, np.zeros_like(u), system.layout)
 
         return attempt
 
 
-def step(table: Table, system: System, u: Floats, t: float, f: Floats, dt: float,
+class Moves(Protocol):
+    """What a step is taken of."""
+
+    def rate(self, u: Floats, t: float) -> Floats:
+        """(size,) du/dt."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Moving:
+    """A system's species that change between events, among the others as they are in `u`."""
+
+    system: System
+    u: Floats
+
+    def rate(self, u: Floats, t: float) -> Floats:
+        """Their du/dt, where they are `u`."""
+        layout, whole = self.system.changing, self.system.layout
+        return layout.part(self.system.rate(layout.put(u, self.u, whole), t), whole)
+
+
+def step(table: Table, system: Moves, u: Floats, t: float, f: Floats, dt: float,
          solve: Solve) -> tuple[Floats, Floats]:
     """The state after one step of length `dt` from `u` at `t`, where du/dt is `f`, and an estimate of its error."""
     gamma, stages = table.gamma, list[Floats]()

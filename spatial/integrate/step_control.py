@@ -59,9 +59,9 @@ class Step:
 
 
 def tolerated(system: System, u: Floats, tolerance: Tolerance) -> dict[Species, float]:
-    """The L2 error, averaged over its place, that a step may make in each species."""
+    """The L2 error, averaged over its place, that a step may make in each species that it changes."""
     state, found = system.state(u), {}
-    for species in system.model:
+    for species in system.changing.columns:
         found[species] = tolerance.relative * (_size(species, state[species]) + species.typical)
     return found
 
@@ -73,9 +73,9 @@ def errors(system: System, error: Floats, allowed: dict[Species, float]) -> dict
 
 
 def peaks(system: System, error: Floats, u: Floats, tolerance: Tolerance) -> dict[Species, float]:
-    """The largest error of each species anywhere over what is allowed there."""
+    """The largest error of each species that a step changes, anywhere, over what is allowed there."""
     state, wrong, found = system.state(u), system.state(error), {}
-    for species in system.model:
+    for species in system.changing.columns:
         most = _PEAK * tolerance.relative * (float(np.abs(state[species]).max()) + species.typical)
         found[species] = float(np.abs(wrong[species]).max()) / most
     return found

@@ -1,6 +1,7 @@
 """Plasticity in three factors: presynaptic, postsynaptic, and what the astrocyte says."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,5 +85,8 @@ class ThreeFactorRule:
 
     def _spilt(self, c: Concentrations) -> Floats:
         """(n,) what glutamate from elsewhere adds to the presynaptic trace of silent synapses [1/s]."""
-        silent = np.array([len(train) == 0 for train in self.trains])
-        return np.where(silent, self.spillover * level(c, self.glutamate), 0.0)
+        return np.where(self._silent, self.spillover * level(c, self.glutamate), 0.0)
+
+    @cached_property
+    def _silent(self) -> NDArray[np.bool_]:
+        return np.array([len(train) == 0 for train in self.trains])

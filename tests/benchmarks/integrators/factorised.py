@@ -39,7 +39,7 @@ class Factorised:
     def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
         """Steps from the state `u` at `t`, where du/dt is `f`."""
         full, of = self.system.linearise(u, t), self.table
-        nothing = Linearisation({name: np.zeros_like(blocks) for name, blocks in full.blocks.items()},
+        nothing = Linearisation(full.layout, {name: np.zeros_like(blocks) for name, blocks in full.blocks.items()},
                                 csr_matrix(full.between.shape))
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
@@ -54,7 +54,7 @@ def _local(react: Implicit, f: Floats) -> Floats:
     """(size,) solution with the reactions alone: element by element where nothing flows between places."""
     if react.flow.nnz:
         return react.solve(f)
-    block, k = react.system.layout.block, np.empty_like(f)
+    block, k = react.layout.block, np.empty_like(f)
     for name, matrix in react.places.items():
         matrix.precondition(block(f, name), block(k, name))  # exact without diffusion
     return k
