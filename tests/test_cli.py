@@ -24,6 +24,7 @@ RUN = ("run", "tripartite", "--mesh", COARSE)
 REAL = REPOSITORY.parent / "shared" / "data" / "pap_er" / "d1s3a107b1.msh"
 FILES = {"fields.vtkhdf", "recording.h5", "summary.json", "calcium.png", "gliotransmitter.png",
          "time_courses.png", "heterosynaptic_map.png"}
+SCENARIOS = "tripartite, puffs, cleft, coverage, spread, potassium, buffering, homeostasis, protocols, heterosynaptic"
 Captured = pytest.CaptureFixture[str]
 
 
@@ -187,8 +188,7 @@ def test_a_mesh_without_what_the_scenario_needs_is_told(gl: None, tmp_path: Path
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (("run", "hexapartite"), "No such command 'hexapartite'; there is tripartite, puffs, cleft, coverage, spread, "
-                             "potassium, buffering"),
+    (("run", "hexapartite"), f"No such command 'hexapartite'; there is {SCENARIOS}"),
     (("run", "puffs", "--cluster"), "No such option: --cluster"),
     (("run", "puffs", "--ip3", "-1"), "PuffSettings: ip3 is -1; it must be a finite number >= 0"),
     (("mesh", "make", "ball", "x.msh"), "there is no mesh 'ball'; there is tripartite"),
@@ -224,5 +224,4 @@ def test_python_m_spatial_is_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True,
                           text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == ("spatial: No such command 'nothing'; there is tripartite, puffs, cleft, coverage, spread, "
-                           "potassium, buffering\n")
+    assert done.stderr == f"spatial: No such command 'nothing'; there is {SCENARIOS}\n"

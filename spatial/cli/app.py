@@ -51,13 +51,9 @@ def _app() -> typer.Typer:
                       pretty_exceptions_enable=False, rich_markup_mode=None)
     run = typer.Typer(help="Run a scenario; leave fields, recording, summary and pictures in one folder.",
                       no_args_is_help=True)
-    run.command()(runs.tripartite)
-    run.command()(runs.puffs)
-    run.command()(runs.cleft)
-    run.command()(runs.coverage)
-    run.command()(runs.spread)
-    run.command()(runs.potassium)
-    run.command()(runs.buffering)
+    for scenario in (runs.tripartite, runs.puffs, runs.cleft, runs.coverage, runs.spread, runs.potassium,
+                     runs.buffering, runs.homeostasis, runs.protocols, runs.heterosynaptic):
+        run.command()(scenario)
     app.add_typer(run, name="run")
     mesh = typer.Typer(help="Look at a mesh, or make one.", no_args_is_help=True)
     mesh.command()(meshes.info)

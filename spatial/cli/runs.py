@@ -1,5 +1,6 @@
 """`spatial run`: one command for each scenario."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from spatial.cli.options import (
     Resolution,
     Seed,
     Unit,
+    length_unit,
     parametric_shape,
     tetrahedra_of,
 )
@@ -162,6 +164,57 @@ def buffering(length: Annotated[float | None, typer.Option(help="Of the slab [um
     if length is not None:
         settings = replace(settings, length=length)
     _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
+
+
+def homeostasis(duration: Annotated[float | None, typer.Option(
+                    help="Of each of 12 runs [s].", show_default="60")] = None,
+                out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
+    """Neurons that hear the K+ and adenosine of their own firing: their gain, and what keeps them from running away."""
+    from spatial.scenarios.homeostasis import HomeostasisSettings
+    from spatial.scenarios.homeostasis_report import duration as simulated
+    from spatial.scenarios.homeostasis_report import results
+
+    settings = HomeostasisSettings() if duration is None else HomeostasisSettings(duration=duration)
+    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
+
+
+def protocols(only: Annotated[str | None, typer.Option(
+                  help="One protocol: pairing, clamp, a1_block, depression, metaplasticity or frequency.",
+                  show_default="all")] = None,
+              out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> None:
+    """Six protocols of plasticity: pairing, D-serine clamp, A1 block, depression, metaplasticity, frequency."""
+    from spatial.scenarios.protocols import ProtocolSettings
+    from spatial.scenarios.protocols_report import duration as simulated
+    from spatial.scenarios.protocols_report import results
+
+    settings = ProtocolSettings(only=only)
+    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, seed, tell))
+
+
+def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires in turn.", show_default="6")] = None,
+                   seeds: Annotated[int | None, typer.Option(help="Runs of each, for the bands.",
+                                                             show_default="3")] = None,
+                   jobs: Annotated[int | None, typer.Option(help="Processes at once.", min=1,
+                                                            show_default="number of cores")] = None,
+                   mesh: Annotated[Path | None, typer.Option(
+                       "--mesh", help="A tetrahedral mesh instead of a process in slices: slow.")] = None,
+                   unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Annotated[
+                       int, typer.Option(help="Of where the synapses lie.", min=0)] = 0,
+                   duration: Duration = None, quiet: Quiet = False) -> None:
+    """Each synapse fires in turn: what changes at every other, and which part is adenosine, which D-serine."""
+    from spatial.output.gl import check_rendering
+    from spatial.scenarios.heterosynaptic import HeterosynapticSettings
+    from spatial.scenarios.heterosynaptic_report import duration as simulated
+    from spatial.scenarios.heterosynaptic_report import results
+
+    given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh}
+    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit),
+                                      **{name: value for name, value in given.items() if value is not None})
+    if duration is not None:
+        settings = replace(settings, tripartite=replace(settings.tripartite, duration=duration))
+    check_rendering()
+    _into(out, force, quiet, simulated(settings),
+          lambda folder, tell: results(folder, settings, jobs or os.cpu_count() or 1, tell))
 
 
 def _sweep(results: Any, settings: "CleftSettings | CoverageSettings", duration: float | None,

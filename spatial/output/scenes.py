@@ -138,6 +138,28 @@ def field_around(path: str | Path, place: Place, values: Floats, label: str, syn
     _compose(path, plotter, height, scale, FIELD_MAP, label, legend + _names(others))
 
 
+def changes_around(path: str | Path, synapses: Floats, values: Floats, label: str, active: NDArray[np.bool_],
+                   others: Sequence[Shape] = (), said: str = "active synapse",
+                   toward: tuple[float, float, float] = (0.25, -1.0, 0.35)) -> None:
+    """Draw what changed at each synapse as a ball of that colour, among cells that stand whole.
+
+    `synapses` (k, 3) um, `values` (k,) what changed, `label` the title of the colour bar with its unit, `active` (k,)
+    those that fired: they have a colour of their own, for what happened to them is off the scale, and the legend says
+    of them what is `said`. Raises `InputError` if the arrays differ in length.
+    """
+    if not len(synapses) == len(values) == len(active):
+        raise InputError(f"{len(synapses)} synapses have {len(values)} changes and {len(active)} marks; each must have "
+                         "one")
+    scale = _scale(values[~active] if (~active).any() else values)
+    plotter = _plotter()
+    _add_shapes(plotter, others, np.asarray(toward))
+    radius = 0.022 * float(np.ptp(synapses, axis=0).max()) + 0.03
+    _add_balls(plotter, synapses[~active], radius, SILENT, scale(values[~active]))
+    _add_balls(plotter, synapses[active], 1.25 * radius, ACTIVE)
+    height = _look(plotter, np.vstack([synapses, *(shape.points for shape in others)]), np.asarray(toward))
+    _compose(path, plotter, height, scale, FIELD_MAP, label, [*_names(others), (said, ACTIVE)])
+
+
 def _check(place: Place, values: Floats, corners: tuple[int, ...]) -> None:
     """Raise `InputError` unless the place has cells of these numbers of corners, and a value per element."""
     if not len(place.cells) or place.cells.shape[1] not in corners:

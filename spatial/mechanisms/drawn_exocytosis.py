@@ -1,0 +1,82 @@
+"""Ca2+-triggered exocytosis whose chances are drawn beforehand, so that runs can be compared vesicle by vesicle."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial import checks
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Species
+from spatial.units import s, uM
+
+
+@dataclass(frozen=True, eq=False)
+class Waits:
+    """How long each slot waits before its events, in units of their rates: (n, k) numbers, by slot and event."""
+
+    values: Floats
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.values) != 2 or not self.values.size or not (self.values > 0).all():
+            raise InputError(f"waits have shape {np.shape(self.values)}; they must be numbers > 0, a row for each slot")
+
+
+def draw_waits(slots: int, duration: float, rng: np.random.Generator, refill: float = 0.6 / s) -> Waits:
+    """Exponential waits of so many slots, more than they can use in `duration` [s] with any fair chance."""
+    checks.positive("waits: slots", slots)
+    checks.positive("waits: duration", duration)
+    refilled = refill * duration
+    return Waits(rng.exponential(size=(slots, 2 * int(np.ceil(refilled + 8 * np.sqrt(refilled) + 4)))))
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnExocytosis:
+    """`Exocytosis` with a slot at each site, whose waits are drawn beforehand (biophysics A6).
+
+    A docked vesicle fuses when its hazard r_max c^n/(K^n + c^n), integrated since it docked, reaches the slot's next
+    wait; an empty slot refills when `refill` has. With exponential waits that is `Exocytosis` in distribution. When a
+    vesicle fuses depends on Ca2+ alone, not on the steps: a control with the same waits meets the same chances.
+    """
+
+    where: Place  # points that touch cytosol and ECS, a slot each
+    calcium: Species  # cytosol
+    docked: Species  # on the sites: 1 with a vesicle, 0 without
+    fused: Species  # on the sites, vesicles fused so far
+    left: Species  # on the sites, of the wait that began last; signed, begins with the first waits
+    transmitter: Species  # ECS, or the vesicles being emptied
+    content: float  # amount in one vesicle [uM um^3]
+    waits: Waits
+    r_max: float = 1.0 / s  # largest hazard; choice
+    K: float = 0.4 * uM  # half-activation; choice
+    n: float = 4.0  # cooperativity; choice
+    refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+        if len(self.waits.values) != len(self.where):
+            raise InputError(f"DrawnExocytosis: waits are for {len(self.waits.values)} slots; {self.where.name!r} has "
+                             f"{len(self.where)}")
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        """The waits run down [1/s]."""
+        drive = c[self.calcium] ** self.n
+        hazard = self.r_max * drive / (drive + self.K ** self.n)
+        return {self.left: np.where(np.rint(c[self.docked]) > 0, -hazard, -self.refill)}
+
+    def height(self, c: Concentrations, t: float) -> Floats:
+        """(n,) minus what is left of each wait."""
+        return -c[self.left]
+
+    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+        """Where a wait is over: a vesicle fuses, or docks in an empty slot; and the next wait begins."""
+        full = np.rint(c[self.docked])
+        coming = (2 * np.rint(c[self.fused]) + full).astype(np.int64)
+        if (coming[risen] >= self.waits.values.shape[1]).any():
+            raise InputError(f"DrawnExocytosis: a slot of {self.where.name!r} has used all its "
+                             f"{self.waits.values.shape[1]} waits; draw them for a longer duration")
+        wait = self.waits.values[np.arange(len(coming)), np.where(risen, coming, 0)]
+        fusing = np.where(risen, full, 0.0)
+        return {self.docked: np.where(risen, 1 - 2 * full, 0.0), self.fused: fusing,
+                self.left: np.where(risen, wait, 0.0), self.transmitter: self.content * fusing}
