@@ -18,7 +18,7 @@ from spatial.synapses.release import A1Inhibition
 from spatial.units import s
 
 quick = "SPATIAL_QUICK" in os.environ
-around = parametric(Tripartite(resolution=2.0))
+around = parametric(Tripartite(resolution=3.5 if quick else 2.0))
 settings = Settings(duration=0.101 * s if quick else 3 * s)
 experiment = tripartite(around.mesh, around.synapses, settings, np.random.default_rng(1))
 

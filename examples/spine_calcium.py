@@ -3,7 +3,7 @@
 A neuron fires while one of its synapses does; Ca2+ enters that spine through NMDA receptors, as far as glutamate,
 D-serine and the potential let it, and with every spike of the neuron. How long it is above two thresholds decides
 whether the synapse grows or shrinks (Graupner & Brunel 2012; thresholds in uM are a choice, in their ratio).
-With SPATIAL_QUICK set there are two inputs, not fifteen.
+With SPATIAL_QUICK set there is one input, not fifteen.
 """
 
 import os
@@ -21,7 +21,7 @@ from spatial.synapses.spikes import Firing, regular
 from spatial.synapses.synaptic_current import BackPropagation, SpineCalcium, SynapticCurrent
 from spatial.units import Hz, molecule, ms, mV, nm, pA, s, uM, um
 
-inputs = 2 if "SPATIAL_QUICK" in os.environ else 15
+inputs = 1 if "SPATIAL_QUICK" in os.environ else 15
 tissue = sp.grid("ecs", (-1 * um,) * 3, (1 * um,) * 3, 200 * nm, volume_fraction=0.2, tortuosity=1.6)
 mesh = sp.Mesh.of(tissue, sp.pool("gone", [1.0])).touching("ecs", "gone", np.zeros(len(tissue), int))
 mesh = mesh.with_points("synapses", [(-0.5, 0, 0), (0.5, 0, 0)], touching=["ecs"])

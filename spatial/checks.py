@@ -37,6 +37,26 @@ def number(name: str, value: Any, may_be_negative: bool = False) -> None:
         raise InputError(f"{name} is {shown}; it must be {wanted}")
 
 
+def own(owner: Any, *names: str) -> None:
+    """Check that the species in these fields of a mechanism are on the place where it acts itself, if they are there.
+
+    On a place that this touches, the states of all its elements would be added up.
+    """
+    for species in (getattr(owner, name) for name in names):
+        if species is not None and species.place.name != owner.where.name:
+            raise InputError(f"{type(owner).__name__}: {species.name!r} is on {species.place.name!r}; it must be on "
+                             f"{owner.where.name!r}")
+
+
+def signed(owner: Any, *names: str) -> None:
+    """Check that the species in these fields of a mechanism may be negative: less than nothing would be seen as 0."""
+    for name in names:
+        species = getattr(owner, name)
+        if not species.signed:
+            raise InputError(f"{type(owner).__name__}: {species.name!r} may fall below zero; make it a species that is "
+                             "signed")
+
+
 def each_element(name: str, value: Any, place: Any) -> None:
     """Check that `value` is one number, or an array with one for each element of a place."""
     if np.shape(value) not in ((), (len(place),)):

@@ -421,6 +421,7 @@ def denizot_2019(copies: int, receptors_each: int) -> Cell:
         Catalysis(cytosol, ip3, ca, k=0.1 * 1e3 / area), Conversion(cytosol, ip3, gone, rate=0.01))), channels)
 
 
+@pytest.mark.slow
 def test_O17_the_molecules_of_denizot_2019_are_as_many_as_published():
     one = denizot_2019(copies=200, receptors_each=1000)
     at, until = one.channels, 100.0

@@ -368,6 +368,14 @@ def test_without_brian_one_sentence_says_what_to_install(monkeypatch):
     assert sys.meta_path == before
 
 
+def test_what_brian_itself_lacks_is_not_taken_for_brian(monkeypatch, tmp_path):
+    (tmp_path / "brian2.py").write_text("import something_that_brian_needs")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "brian2", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="something_that_brian_needs"):
+        load_brian2()
+
+
 @pytest.mark.parametrize(("change", "message"), [
     ({"window": 0.0}, r"^CoSimulation: window is 0; it must be a finite number > 0$"),
     ({"until": 0.05}, r"^CoSimulation: until is 0.05 s, 2.5 windows of 0.02 s; it must be a whole number of them$"),
@@ -382,6 +390,14 @@ def test_what_is_kept_between_exchanges_must_be_on_the_sites():
     tissue = Tissue(Rates(), 20 * ms, 60 * ms)
     with pytest.raises(InputError, match=r"^CoSimulation: 'gone' is on 'gone'; it must be on the sites, 'sites'$"):
         replace(tissue.exchange, hears=(Heard("adenosine", tissue.adenosine, tissue.gone),))
+
+
+def test_what_is_kept_of_a_field_that_may_be_negative_must_be_signed():
+    tissue = Tissue(Script([]), 20 * ms, 20 * ms)
+    V = Species("V", tissue.adenosine.place, signed=True)
+    with pytest.raises(InputError, match=r"^CoSimulation: 'last' keeps 'V', which may be negative; make it a species "
+                                         r"that is signed too$"):
+        replace(tissue.exchange, hears=(Heard("V", V, tissue.last),))
 
 
 def test_what_is_kept_between_exchanges_is_kept_for_one_thing():

@@ -46,7 +46,8 @@ NUMBERS = [(kind, field.name) for kind in CLASSES for field in fields(kind) if f
 
 def arguments(kind: type) -> dict[str, Any]:
     """Something of the right type for every field without a default."""
-    made = {Place: lambda name: PLACE, Species: lambda name: Species(name, PLACE),
+    made = {Place: lambda name: PLACE,
+            Species: lambda name: Species(name, PLACE, -70.0 if name == "V" else 0.0, signed=True),
             float: lambda name: 1.0, int: lambda name: 1, Scheme: lambda name: denizot(),
             float | Floats: lambda name: 1.0,
             Carrier: lambda name: ASCT, Held: lambda name: 1.0, Gate: lambda name: CoagonistGate(1.0),

@@ -113,7 +113,7 @@ def test_what_is_divided_by_may_not_be_zero(name, parameter):
 def test_rules_need_a_train_for_every_synapse_and_a_neuron_whose_spike_times_grow(name):
     with pytest.raises(InputError, match=r"^1 spike trains for 2 synapses; give one each, empty for a silent synapse$"):
         all_rules(ConstantGate(), (NONE,))[name]
-    with pytest.raises(InputError, match=r"^the spike train of synapse 0 must hold finite, growing times >= 0$"):
+    with pytest.raises(InputError, match=r"^the spike train of neuron 0 must hold finite, growing times >= 0$"):
         all_rules(ConstantGate(), post=np.array([0.2, 0.1]))[name]
 
 
@@ -498,7 +498,46 @@ def test_the_count_of_thresholds_must_fit_ca2_at_the_start():
     calcium = Species("calcium", where, np.array([1.0, 1.2, 5.0]))
     with pytest.raises(InputError, match=r"^CalciumRule: 'calcium' begins above 1 thresholds at element 1; 'passed' "
                                          r"must begin with that number there$"):
-        CalciumRule(where, calcium, *on_synapses("rho", "passed", where=where))
+        CalciumRule(where, calcium, *on_synapses("rho", "passed", where=where, signed=True))
+
+
+@pytest.mark.parametrize(("name", "species"), [
+    ("three-factor", "eligibility"), ("three-factor", "weight"), ("BCM", "weight")])
+def test_what_a_rule_may_bring_below_zero_must_be_signed(name, species):
+    rule = all_rules(ConstantGate())[name]
+    with pytest.raises(InputError, match=rf"^{type(rule).__name__}: 'w' may fall below zero; make it a species that is "
+                                         r"signed$"):
+        replace(rule, **{species: Species("w", WHERE)})
+
+
+@pytest.mark.parametrize(("name", "field"), [
+    *(("three-factor", one) for one in ("pre_trace", "post_trace", "eligibility", "weight")),
+    *(("pair STDP", one) for one in ("pre_trace", "post_trace", "weight")), ("BCM", "theta"), ("BCM", "weight"),
+    ("scaling", "weight"), ("spike rates", "x"), ("spike rates", "y"), ("spike calcium", "calcium")])
+def test_what_a_rule_keeps_for_each_synapse_must_be_on_the_synapses(name, field):
+    rule = all_rules(ConstantGate())[name]
+    with pytest.raises(InputError, match=rf"^{type(rule).__name__}: 'state' is on 'ecs'; it must be on 'synapses'$"):
+        replace(rule, **{field: Species("state", synapses(2)["ecs"], signed=True)})
+
+
+def test_an_efficacy_that_noise_may_bring_below_zero_must_be_signed():
+    calcium, rho, passed = on_synapses("calcium", "rho", "passed")
+    with pytest.raises(InputError, match=r"^CalciumRule: 'rho' may fall below zero; make it a species that is signed$"):
+        CalciumRule(WHERE, calcium, rho, passed)
+
+
+def test_a_run_that_starts_with_another_count_of_thresholds_than_ca2_has_passed_counts_anew():
+    """As from a steady state that is found without events: after the first step the run is that from a right count."""
+    where = synapses(1)["synapses"]
+    calcium, rho = Species("calcium", where, 5.0), Species("rho", where, 0.5, signed=True)
+    rule = CalciumRule(where, calcium, rho, Species("passed", where, 2.0), sigma=0.0)
+    model = Model([calcium, rho, rule.passed], [rule])
+    start = assemble(model).state(assemble(model).initial())
+    start[rule.passed][:] = 0.0
+    wrong, right = (simulate(model, 5.0, [each(rule.passed), each(rho)], start=one) for one in (start, None))
+    assert (wrong["passed"][1:] == 2).all()
+    first = np.diff(wrong.times)[0]
+    assert wrong["rho"][-1] == pytest.approx(right["rho"][-1], abs=321.808 * first / 150)
 
 
 def test_a_threshold_of_nothing_has_no_time_above_it():
@@ -693,6 +732,8 @@ def test_any_field_may_open_the_gate_which_is_shut_at_its_rest():
     gate = HillGate(calcium, K=0.4, rest=0.1)
     open_by = gate({calcium: np.array([0.1, 0.4, 1e9])})
     shut = 0.0625 / 1.0625
+    below = HillGate(Species("slow", WHERE, signed=True), K=0.4, n=1.5)
+    assert below({below.signal: np.array([-0.4, 0.0, 0.4])}) == pytest.approx([0.0, 0.0, 0.5], abs=1e-15)
     assert open_by == pytest.approx([0.0, 0.5 - shut, 1 - shut], abs=1e-9)
 
 

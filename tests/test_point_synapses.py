@@ -1,6 +1,6 @@
 """Receptors that follow glutamate, vesicles one by one, and release under a firing rate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -310,6 +310,16 @@ def test_vesicles_that_make_no_sense_are_refused(initial, count, message):
         StochasticRelease(where, (np.array([0.5]),), draws, Species("g", where), A1Inhibition(0.0),
                           Species("u", where), Species("docked", where, initial),
                           *(Species(name, where) for name in ("fired", "since", "out")))
+
+
+@pytest.mark.parametrize("field", ["u", "docked", "fired", "since", "released"])
+def test_what_is_kept_of_vesicles_must_be_on_the_synapses(field):
+    mesh = synapses(1)
+    where, trains = mesh["synapses"], (np.array([0.5]),)
+    rule = StochasticRelease(where, trains, draw(trains, 4, np.random.default_rng(0)), Species("g", where),
+                             A1Inhibition(0.0), *(Species(str(k), where) for k in range(5)))
+    with pytest.raises(InputError, match=r"^StochasticRelease: 'state' is on 'ecs'; it must be on 'synapses'$"):
+        replace(rule, **{field: Species("state", mesh["ecs"])})
 
 
 def test_a_population_of_synapses_releases_the_same_vesicles():

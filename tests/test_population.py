@@ -18,10 +18,12 @@ from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
+from spatial.synapses.calcium_rule import CalciumRule
 from spatial.synapses.gates import HillGate
 from spatial.synapses.population import Population, events
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import Firing, poisson
+from spatial.synapses.synaptic_current import SpineCalcium, SynapticCurrent
 from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.system import assemble
 from spatial.units import ms, s
@@ -347,7 +349,7 @@ def test_what_does_not_change_leaves_a_step_as_it_was():
     ({"until": -1.0}, r"^Population: until is -1; it must be a finite number >= 0$"),
     ({"neuron": np.zeros(2, int)}, r"^Population: neuron has shape \(2,\); 'synapses' has 3 elements$"),
     ({"neuron": np.array([0, 1, 0])}, r"^Population: neuron goes up to 1; with 1 trains in `post` it must be 0 to 0$"),
-    ({"post": (np.array([0.2, 0.1]),)}, r"^the spike train of synapse 0 must hold finite, growing times >= 0$"),
+    ({"post": (np.array([0.2, 0.1]),)}, r"^the spike train of neuron 0 must hold finite, growing times >= 0$"),
     ({"post": (NONE,)}, r"^Population: ThreeFactorRule acts at other times than the spikes of the release's trains")])
 def test_populations_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(InputError, match=message):
@@ -359,6 +361,57 @@ def test_spikes_that_a_neuron_makes_itself_are_refused():
     V = Species("V", loop.vesicles.place, signed=True)
     with pytest.raises(InputError, match=r"^Population: ThreeFactorRule acts at other times than the spikes of"):
         Population(loop.release, (replace(loop.rule, post=Firing(V, -40.0)),), edge(1), UNTIL)
+
+
+@pytest.mark.parametrize("make", [
+    lambda where, V, calcium: SpineCalcium(where, calcium, SynapticCurrent(where, V, 0.0, 0.0)),
+    lambda where, V, calcium: CalciumRule(where, calcium, V, Species("passed", where))], ids=["spine", "rule"])
+def test_what_has_no_closed_form_between_spikes_is_refused(make):
+    loop = busy()
+    where = loop.vesicles.place
+    rule = make(where, Species("V", where, signed=True), Species("calcium", where))
+    with pytest.raises(InputError, match=rf"^Population: {type(rule).__name__} has no closed form between spikes; make "
+                                         r"it a mechanism of the model itself$"):
+        Population(loop.release, (rule,), edge(1), UNTIL)
+
+
+def test_a_release_that_is_none_is_refused():
+    loop = busy()
+    with pytest.raises(InputError, match=r"^Population: Emptying is no release in closed form; give one, such as "
+                                         r"TsodyksMarkram$"):
+        Population(loop.around[0], (loop.rule,), edge(1), UNTIL)
+
+
+def test_a_rule_with_the_trains_of_other_synapses_is_refused():
+    """Its spikes are all known, but not at the synapse that it takes them for."""
+    loop = busy()
+    swapped = replace(loop.rule, trains=loop.release.trains[::-1])
+    with pytest.raises(InputError, match=r"^Population: ThreeFactorRule has other trains than the release; give it the "
+                                         r"same$"):
+        Population(loop.release, (swapped,), edge(1), UNTIL, (loop.rule.post,))
+
+
+def test_synapses_in_windows_are_not_played_molecule_by_molecule():
+    loop = busy()
+    population = loop.population(edge(1))
+    with pytest.raises(InputError, match=r"^Population: weights and other states of synapses are no numbers of "
+                                         r"molecules; simulate with concentrations$"):
+        simulate(Model([*loop.species, *population.species], [population]), UNTIL, method="stochastic")
+
+
+def test_two_populations_in_the_same_field_have_each_their_own_memory():
+    mesh = synapses(1)
+    mesh = mesh.with_points("others", np.zeros((1, 3)), touching=["ecs"])
+    adenosine = Species("adenosine", mesh["ecs"], 0.6)
+    species, both = [adenosine], []
+    for where in (mesh["synapses"], mesh["others"]):
+        out, u, x, let_out = own = [Species(f"{name} of {where.name}", where, float(name == "x"))
+                                    for name in ("out", "u", "x", "released")]
+        release = TsodyksMarkram(where, (at(1),), out, A1Inhibition(adenosine), u, x, let_out, resource=1.0)
+        both.append(Population(release, (), edge(1), UNTIL))
+        species += [*own, *both[-1].species]
+    run = simulate(Model(species, both), UNTIL, [each(one) for one in species if "released" in one.name])
+    assert [one.values[-1, 0] for one in run.series.values()] == pytest.approx([0.3, 0.3], rel=1e-12)
 
 
 def test_release_that_would_make_fields_jump_within_a_window_is_refused():

@@ -1,7 +1,7 @@
 """Postsynaptic neurons against closed forms and an independent solver, their synapses' currents, and spine Ca2+."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,15 @@ def test_a_refractory_neuron_is_held_at_its_reset_whatever_flows_into_it():
         waiting = (times > t) & (times < t + 0.0039)
         assert waiting.any()
         assert V[waiting] == pytest.approx(np.full(waiting.sum(), -60.0), abs=0.0101 * 400 * R)
+
+
+def test_a_refractory_time_that_has_not_begun_is_not_in_the_jacobian():
+    """Where it is 0 the rates do not change with it, though a neuron whose time runs is held by a conductance."""
+    neurons = mesh()["neurons"]
+    V, waits = potential(neurons, -60.0), Species("refractory", neurons)
+    system = assemble(Model([V, waits], [LIF(neurons, V, refractory=waits, current=250.0)]))
+    found = system.linearise(system.initial(), 0.0).blocks["neurons"][0]
+    assert found == pytest.approx(np.array([[-1 / 0.02, 0.0], [0.0, 0.0]]), rel=1e-6)
 
 
 def test_only_the_neuron_that_reaches_its_threshold_is_reset():
@@ -414,6 +423,15 @@ def test_neurons_that_do_not_fit_are_refused(values, message):
 @pytest.mark.parametrize(("make", "message"), [
     (lambda n, V: LIF(n, V, reset=-50.0), "LIF: reset is -50 mV; it must be below threshold, -54 mV"),
     (lambda n, V: AdEx(n, V, V, reset=-30.0), "AdEx: reset is -30 mV; it must be below peak, -30.4 mV"),
+    (lambda n, V: LIF(n, replace(V, initial=0.0)), "LIF: 'V' begins at 0 mV; it must be below threshold, -54 mV"),
+    (lambda n, V: AdEx(n, replace(V, initial=np.array([0.0])), V),
+     "AdEx: 'V' begins at 0 mV; it must be below peak, -30.4 mV"),
+    (lambda n, V: AdEx(n, V, Species("w", n)), "AdEx: 'w' may fall below zero; make it a species that is signed"),
+    (lambda n, V: PassiveMembrane(n, Species("V", n)),
+     "PassiveMembrane: 'V' may fall below zero; make it a species that is signed"),
+    (lambda n, V: AdEx(n, V, Species("w", mesh()["ecs"], signed=True)),
+     "AdEx: 'w' is on 'ecs'; it must be on 'neurons'"),
+    (lambda n, V: LIF(mesh()["synapses"], V), "LIF: 'V' is on 'neurons'; it must be on 'synapses'"),
     (lambda n, V: LIF(n, V, tau=0.0), "LIF: tau is 0; it must be a finite number > 0"),
     (lambda n, V: PassiveMembrane(n, V, E=np.nan), "PassiveMembrane: E is nan; it must be a finite number"),
     (lambda n, V: Firing(V, np.inf), "Firing: threshold is inf; it must be a finite number"),
@@ -422,7 +440,7 @@ def test_neurons_that_do_not_fit_are_refused(values, message):
     (lambda n, V: SpineCalcium(n, V, SynapticCurrent(n, V, 0.0, 0.0), volume=np.zeros(1)),
      "SpineCalcium: volume is 0; it must be a finite number > 0"),
     (lambda n, V: BackPropagation(n, V, np.array([0.2, 0.1])),
-     "the spike train of synapse 0 must hold finite, growing times >= 0")])
+     "the spike train of neuron 0 must hold finite, growing times >= 0")])
 def test_parameters_that_make_no_sense_are_refused(make, message):
     neurons = mesh()["neurons"]
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):

@@ -286,7 +286,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_else(suff
 
 @pytest.mark.parametrize(("name", "trains", "message"), [
     ("a.mat", (NONE,), r"has the suffix '\.mat'; it must be one of \.csv, \.npz, \.h5$"),
-    ("a.csv", (np.array([2.0, 1.0]),), r"^the spike train of synapse 0 must hold finite, growing times >= 0$"),
+    ("a.csv", (np.array([2.0, 1.0]),), r"^the spike train of neuron 0 must hold finite, growing times >= 0$"),
     ("no/a.csv", (NONE,), r"a\.csv cannot be written: No such file or directory$")])
 def test_what_cannot_be_written_is_refused(name, trains, message, tmp_path):
     with pytest.raises(InputError, match=message):

@@ -58,6 +58,9 @@ class DrawnExocytosis:
         if len(self.waits.values) != len(self.where):
             raise InputError(f"DrawnExocytosis: waits are for {len(self.waits.values)} slots; {self.where.name!r} has "
                              f"{len(self.where)}")
+        if not np.isin(self.docked.initial, (0, 1)).all():
+            raise InputError(f"DrawnExocytosis: {self.docked.name!r} begins with {np.max(self.docked.initial):g} "
+                             "vesicles in a slot; it must be 1 or 0")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """The waits run down [1/s]."""
@@ -72,7 +75,8 @@ class DrawnExocytosis:
     def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """Where a wait is over: a vesicle fuses, or docks in an empty slot; and the next wait begins."""
         full = np.rint(c[self.docked])
-        coming = (2 * np.rint(c[self.fused]) + full).astype(np.int64)
+        refilled = full + np.rint(c[self.fused]) - self.docked.initial
+        coming = (1 + np.rint(c[self.fused]) + refilled).astype(np.int64)  # the first wait, and one for each event
         if (coming[risen] >= self.waits.values.shape[1]).any():
             raise InputError(f"DrawnExocytosis: a slot of {self.where.name!r} has used all its "
                              f"{self.waits.values.shape[1]} waits; draw them for a longer duration")

@@ -34,6 +34,8 @@ class BCM:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("y_0", "tau"))
+        checks.own(self, "theta", "weight")
+        checks.signed(self, "weight")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the weight, and of the threshold [Hz/s]."""

@@ -20,7 +20,9 @@ def load_brian2() -> Any:
     sys.meta_path.insert(0, _Finder)
     try:
         import brian2
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "brian2":  # something that it needs itself
+            raise
         raise InputError("Brian2 is not installed, which networks need; install spatial with its extra "
                          "'network'") from None
     finally:

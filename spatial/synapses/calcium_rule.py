@@ -36,6 +36,7 @@ class SpikeCalcium:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
+        checks.own(self, "calcium")
         check_pairs(self.trains, self.post, len(self.where))
 
     @property
@@ -96,6 +97,8 @@ class CalciumRule:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
+        checks.own(self, "rho", "passed")
+        checks.signed(self, "rho")
         index = touched(self.where, self.calcium.place)
         calcium = np.full(len(self.calcium.place), self.calcium.initial, float)
         count = self._count(calcium if index is None else calcium[index])
@@ -112,8 +115,9 @@ class CalciumRule:
         return {self.rho: (up - down - rho * (1 - rho) * (self.rho_star - rho)) / self.tau}
 
     def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
-        """The noise of a step."""
-        return {self.rho: self.sigma * np.sqrt(c[self.passed] * dt / self.tau) * rng.standard_normal(len(self.where))}
+        """The noise of a step; and the count of thresholds where a run was started with another one than it has."""
+        noise = self.sigma * np.sqrt(c[self.passed] * dt / self.tau) * rng.standard_normal(len(self.where))
+        return {self.rho: noise, self.passed: self._count(c[self.calcium]) - c[self.passed]}
 
     def height(self, c: Concentrations, t: float) -> Floats:
         """(n,) how far Ca2+ is beyond the thresholds next above and below it, counted from those that it has passed."""

@@ -76,7 +76,10 @@ class CoagonistFactor:
 
 @dataclass(frozen=True, eq=False)
 class HillGate:
-    """g_a = h(s) - h(rest) with h(s) = s^n/(K^n + s^n), of any field: Ca2+ of the process nearby, a slow signal."""
+    """g_a = h(s) - h(rest) with h(s) = s^n/(K^n + s^n), of any field: Ca2+ of the process nearby, a slow signal.
+
+    A signal below 0 counts as 0.
+    """
 
     signal: Held  # that the synapses touch
     K: float  # half activation [unit of the signal]
@@ -91,5 +94,5 @@ class HillGate:
         return np.asarray(self._open(level(c, self.signal)) - self._open(self.rest))
 
     def _open(self, signal: Floats | float) -> Floats | float:
-        part = (signal / self.K) ** self.n
+        part = (np.maximum(signal, 0.0) / self.K) ** self.n
         return part / (1 + part)

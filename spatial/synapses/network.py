@@ -93,6 +93,10 @@ class CoSimulation:
         if abs(windows - round(windows)) > _ROUNDING * windows or windows < 1 - _ROUNDING:
             raise checks.InputError(f"CoSimulation: until is {self.until:g} s, {windows:g} windows of "
                                     f"{self.window:g} s; it must be a whole number of them")
+        for one in self.hears:
+            if one.species.signed and not one.last.signed:
+                raise checks.InputError(f"CoSimulation: {one.last.name!r} keeps {one.species.name!r}, which may be "
+                                        "negative; make it a species that is signed too")
         all_kept = [*(one.last for one in self.hears), *(one.pending for one in self.lets_out)]
         for kept in all_kept:
             if kept.place.name != self.where.name:

@@ -13,7 +13,7 @@ Post = Floats | Firing
 def check_pairs(trains: tuple[Floats, ...], post: Post, synapses: int) -> None:
     """Raise `InputError` unless there is one train of sorted finite times per synapse, and for the neuron."""
     check_trains(trains, synapses)
-    check_trains(_known(post), len(_known(post)))
+    check_trains(_known(post), len(_known(post)), "neuron")
 
 
 def known_times(trains: tuple[Floats, ...], post: Post) -> Floats:

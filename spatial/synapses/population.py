@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, Gains, Jumps, Species
+from spatial.model import Concentrations, Gains, Jumps, Reaction, Species
 from spatial.synapses.spikes import Firing, check_trains
 from spatial.system import Nearby
 
 _ROUNDING = 1e-9  # of a number of windows: so nearly whole is a whole number
 
 
+@runtime_checkable
 class Release(Protocol):
     """Presynaptic release in closed form, such as `TsodyksMarkram`."""
 
@@ -44,6 +45,7 @@ class Release(Protocol):
         ...
 
 
+@runtime_checkable
 class Rule(Protocol):
     """What synapses do besides, in closed form, such as `BCM`."""
 
@@ -150,23 +152,42 @@ class Population:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("window", "until"))
+        self._check_kinds()
         check_trains(self.release.trains, len(self.where))
-        check_trains(self.post, len(self.post))
+        check_trains(self.post, len(self.post), "neuron")
         for one in self._asked[1]:
             if one.place.name != self.where.name:
                 raise checks.InputError(f"Population: {one.name!r} is changed at spikes or between, in "
                                         f"{one.place.name!r}; it must be on {self.where.name!r}, what is let out as "
                                         "vesicles being emptied")
-        known = np.concatenate([*self.release.trains, *self.post])
-        for rule in self.rules:
-            if isinstance(getattr(rule, "post", None), Firing) or (
-                    isinstance(rule, Jumps) and not np.isin(rule.instants, known).all()):
-                raise checks.InputError(f"Population: {type(rule).__name__} acts at other times than the spikes of the "
-                                        "release's trains and of `post`")
+        self._check_times()
         checks.each_element("Population: neuron", self._neuron, self.where)
         if self._neuron.max() >= len(self.post):
             raise checks.InputError(f"Population: neuron goes up to {self._neuron.max()}; with {len(self.post)} "
                                     f"trains in `post` it must be 0 to {len(self.post) - 1}")
+
+    def _check_kinds(self) -> None:
+        """Raise `InputError` unless all that the synapses do is in closed form."""
+        if not isinstance(self.release, Release):
+            raise checks.InputError(f"Population: {type(self.release).__name__} is no release in closed form; give "
+                                    "one, such as TsodyksMarkram")
+        for rule in self.rules:
+            if not isinstance(rule, Rule):
+                raise checks.InputError(f"Population: {type(rule).__name__} has no closed form between spikes; make it "
+                                        "a mechanism of the model itself")
+
+    def _check_times(self) -> None:
+        """Raise `InputError` for a rule that means other spikes than those that it would be given."""
+        known = np.concatenate([*self.release.trains, *self.post])
+        for rule in self.rules:
+            kind = type(rule).__name__
+            if isinstance(getattr(rule, "post", None), Firing) or (
+                    isinstance(rule, Jumps) and not np.isin(rule.instants, known).all()):
+                raise checks.InputError(f"Population: {kind} acts at other times than the spikes of the release's "
+                                        "trains and of `post`")
+            trains = getattr(rule, "trains", self.release.trains)
+            if not all(map(np.array_equal, trains, self.release.trains)):
+                raise checks.InputError(f"Population: {kind} has other trains than the release; give it the same")
 
     @property
     def where(self) -> Place:
@@ -187,6 +208,11 @@ class Population:
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing: synapses act in `jump`."""
         return {}
+
+    def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
+        """None: raises `InputError`, for what synapses remember would be rounded where molecules are counted."""
+        raise checks.InputError("weights and other states of synapses are no numbers of molecules; simulate with "
+                                "concentrations")
 
     def jump(self, c: Concentrations, t: float) -> Gains:
         """The window that ends at `t` is gone through, and what the next will release is let out ahead.
@@ -274,8 +300,8 @@ class Population:
     def _last(self) -> dict[Species, Species]:
         """For each field that release and rules look at, where its values at the last edge are kept."""
         looked, changed = self._asked
-        return {one: Species(f"{one.name} at the last window", self.where, scale=one.typical, unit=one.unit,
-                             signed=one.signed) for one in looked if one not in changed}
+        return {one: Species(f"{one.name} at the last window of {self.where.name}", self.where, scale=one.typical,
+                             unit=one.unit, signed=one.signed) for one in looked if one not in changed}
 
     @cached_property
     def _ahead(self) -> Species:

@@ -18,6 +18,7 @@ from spatial.units import ms, mV, pA, s
 
 CAPACITANCE = 0.2 * pA * s / mV  # 200 pF, tau_m = 20 ms at 10 nS; Naud 2008
 _SHUNT = 100.0  # times the leak: what holds a neuron at its reset while it is refractory; choice
+_WAITS = 0.5  # of `refractory`: not 0 itself, or the small step by which rates are linearised would set it off
 
 
 def with_neurons(mesh: Mesh, synapses: str, neuron: Sequence[int] | Ints, name: str = "neurons",
@@ -56,6 +57,8 @@ class PassiveMembrane:
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("E", "current"), above_zero=("tau",))
+        checks.own(self, "V")
+        checks.signed(self, "V")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the potential [mV/s]."""
@@ -84,7 +87,9 @@ class LIF:
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("E", "threshold", "reset", "current"), above_zero=("tau", "tau_ref"))
-        _check_reset("LIF", self.reset, "threshold", self.threshold)
+        checks.own(self, "V", "spikes", "refractory")
+        checks.signed(self, "V")
+        _check_rises("LIF", self.V, self.reset, "threshold", self.threshold)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the potential [mV/s], and of how far the refractory time has passed [1/s]."""
@@ -92,7 +97,7 @@ class LIF:
         free = (level(c, self.E) - V) / self.tau + level(c, self.current) / self.where.measure
         if self.refractory is None:
             return {self.V: free}
-        waits = c[self.refractory] > 0
+        waits = c[self.refractory] > _WAITS
         return {self.V: np.where(waits, _SHUNT * (level(c, self.reset) - V) / self.tau, free),
                 self.refractory: waits / self.tau_ref}
 
@@ -102,7 +107,7 @@ class LIF:
         if self.refractory is None:
             return np.asarray(above)
         passed = c[self.refractory]
-        return np.where(passed > 0, passed - 2, above)
+        return np.where(passed > _WAITS, passed - 2, above)
 
     def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """Neurons that fire are reset, and set again where their refractory time ends."""
@@ -110,7 +115,7 @@ class LIF:
         if self.refractory is None:
             return {self.V: back, **gained(self.spikes, risen.astype(float))}
         passed = c[self.refractory]
-        fires = risen & (passed == 0)
+        fires = risen & (passed < _WAITS)
         return {self.V: back, self.refractory: np.where(fires, 1.0, np.where(risen, -passed, 0.0)),
                 **gained(self.spikes, fires.astype(float))}
 
@@ -120,7 +125,8 @@ class AdEx:
     """The adaptive exponential integrate-and-fire neuron (Brette & Gerstner 2005), by default their regular one.
 
     C dV/dt = -g (V - E) + g D exp((V - V_T)/D) - w + I, tau_w dw/dt = a (V - E) - w; where V rises through the peak
-    it is reset, and w grows by b. The capacitance C is the neurons' measure, 281 pF in that paper.
+    it is reset, and w grows by b. The capacitance C is the neurons' measure, 281 pF in that paper. Whatever else is to
+    meet its spikes takes a `Firing` with this peak, or a little less: V never comes to 0 mV.
     """
 
     where: Place  # neurons, whose measure is capacitance
@@ -141,7 +147,9 @@ class AdEx:
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("E", "V_T", "reset", "peak", "current"),
                           above_zero=("g", "D", "tau_w"))
-        _check_reset("AdEx", self.reset, "peak", self.peak)
+        checks.own(self, "V", "w", "spikes")
+        checks.signed(self, "V", "w")
+        _check_rises("AdEx", self.V, self.reset, "peak", self.peak)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the potential [mV/s] and of the adaptation [pA/s]; the exponential grows up to the peak."""
@@ -187,8 +195,11 @@ INITIAL_BURST = Pattern(0.13, 400 * pA, 18.0, -58 * mV, 4.0, 150 * ms, 120 * pA,
 BURSTING = Pattern(0.2, 210 * pA, 10.0, -58 * mV, 2.0, 120 * ms, 100 * pA, -46 * mV)
 
 
-def _check_reset(kind: str, reset: Held, name: str, threshold: Held) -> None:
-    """Raise `InputError` where a reset would not bring V below what it rose through."""
-    if isinstance(reset, Species) or isinstance(threshold, Species) or reset < threshold:
+def _check_rises(kind: str, V: Species, reset: Held, name: str, threshold: Held) -> None:
+    """Raise `InputError` where V begins, or is reset, too high to rise through the threshold: it would never fire."""
+    if isinstance(threshold, Species):
         return
-    raise InputError(f"{kind}: reset is {reset:g} mV; it must be below {name}, {threshold:g} mV")
+    if (first := float(np.max(V.initial))) >= threshold:
+        raise InputError(f"{kind}: {V.name!r} begins at {first:g} mV; it must be below {name}, {threshold:g} mV")
+    if not isinstance(reset, Species) and reset >= threshold:
+        raise InputError(f"{kind}: reset is {reset:g} mV; it must be below {name}, {threshold:g} mV")

@@ -65,6 +65,7 @@ class TsodyksMarkram:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "u", "x", "released")
         check_trains(self.trains, len(self.where))
 
     @property

@@ -29,6 +29,7 @@ class SynapticScaling:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("target", "tau"))
+        checks.own(self, "weight")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the weight [1/s]."""

@@ -67,7 +67,7 @@ def write_spikes(path: str | Path, trains: tuple[Floats, ...], population: str =
     path = Path(path)
     write = _of_suffix(path, {".csv": _write_csv, ".npz": _write_npz,
                               ".h5": partial(_write_sonata, population=population)})
-    check_trains(trains, len(trains))
+    check_trains(trains, len(trains), "neuron")
     times = np.concatenate([np.zeros(0), *trains])
     neuron = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
     order = np.lexsort((neuron, times))

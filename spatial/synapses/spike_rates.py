@@ -25,6 +25,7 @@ class SpikeRates:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
+        checks.own(self, "x", "y")
         check_pairs(self.trains, self.post, len(self.where))
 
     @property

@@ -61,15 +61,14 @@ def bursts(count: int, size: int, rate: float, interval: float, start: float = 0
     return np.asarray(start + interval * np.arange(count)[:, None] + np.arange(size) / rate).ravel()
 
 
-def check_trains(trains: tuple[Floats, ...], synapses: int) -> None:
-    """Raise `InputError` unless there is one train of sorted finite times per synapse."""
-    if len(trains) != synapses:
-        raise InputError(f"{len(trains)} spike trains for {synapses} synapses; "
-                         "give one each, empty for a silent synapse")
+def check_trains(trains: tuple[Floats, ...], count: int, of: str = "synapse") -> None:
+    """Raise `InputError` unless there is one train of sorted finite times for each of so many synapses, or neurons."""
+    if len(trains) != count:
+        raise InputError(f"{len(trains)} spike trains for {count} {of}s; give one each, empty for a silent {of}")
     for k, train in enumerate(trains):
         times = np.asarray(train, float)
         if not (np.isfinite(times).all() and (times >= 0).all() and (np.diff(times) > 0).all()):
-            raise InputError(f"the spike train of synapse {k} must hold finite, growing times >= 0")
+            raise InputError(f"the spike train of {of} {k} must hold finite, growing times >= 0")
 
 
 def firing(trains: tuple[Floats, ...], t: float) -> Floats:

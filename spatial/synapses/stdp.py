@@ -40,6 +40,7 @@ class PairSTDP:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau_plus", "tau_minus", "w_max"))
+        checks.own(self, "pre_trace", "post_trace", "weight")
         check_pairs(self.trains, self.post, len(self.where))
         first = np.atleast_1d(self.weight.initial)
         if (wrong := (first < 0) | (first > self.w_max)).any():

@@ -73,6 +73,7 @@ class SpineCalcium:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
+        checks.own(self, "calcium")
         checks.each_element("SpineCalcium: volume", self.volume, self.where)
         checks.positive("SpineCalcium: volume", float(np.min(self.volume)))
         if self.fraction > 1:
@@ -96,6 +97,7 @@ class BackPropagation:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "calcium")
         check_pairs((), self.post, 0)
 
     @property

@@ -45,6 +45,8 @@ class ThreeFactorRule:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau_plus", "tau_minus", "tau_e"))
+        checks.own(self, "pre_trace", "post_trace", "eligibility", "weight")
+        checks.signed(self, "eligibility", "weight")
         check_pairs(self.trains, self.post, len(self.where))
 
     @property
