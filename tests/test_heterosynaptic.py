@@ -20,14 +20,14 @@ from spatial.observe.probes import each, total
 from spatial.observe.recording import Recording
 from spatial.observe.spread import apparent_diffusion, fitted_length_constant, length_constant
 from spatial.output.recording_file import read_recording
-from spatial.output.scenes import changes_around
+from spatial.output.scenes import changes_around, from_zero
 from spatial.scenarios.heterosynaptic import (
     A1_BLOCK,
-    BLOCKS,
     D_SERINE,
     D_SERINE_BLOCK,
     INTACT,
     NO_ASTROCYTE,
+    RELEASE,
     WEIGHT,
     Heterosynaptic,
     HeterosynapticSettings,
@@ -40,7 +40,7 @@ from spatial.scenarios.heterosynaptic import (
     run,
     silent,
 )
-from spatial.scenarios.heterosynaptic_report import results, rows
+from spatial.scenarios.heterosynaptic_report import results, rows, told
 from spatial.scenarios.neighbourhood import Neighbourhood
 from spatial.scenarios.settings import Settings
 from spatial.scenarios.sliced_process import SlicedProcess, coverage, in_tissue, sliced_neighbourhood, to_process
@@ -50,18 +50,19 @@ from spatial.simulate import simulate
 COARSE = Path(__file__).resolve().parents[1] / "meshes" / "tripartite_coarse.msh"
 SHORT = SlicedProcess(length=1.0, branches=1, branch_length=0.3, spacing=0.5, around=0.5, reach=1.2, farthest=0.5,
                       thickness=0.05)
-AWAKE = Settings(sites=40, vesicles=1, spikes=1, first=0.002, duration=0.05, calcium=0.8)  # it releases at rest
+AWAKE = Settings(sites=40, vesicles=1, spikes=1, first=0.002, duration=0.02, calcium=0.8)  # it releases at rest
 TINY = HeterosynapticSettings(synapses=2, seeds=1, process=SHORT, tripartite=AWAKE)
 
 
 # Vesicles whose chances are drawn beforehand
 
-def releasing(waits: Waits, calcium: float = 0.4, tolerance: float = 1e-3, until: float = 5.0) -> Recording:
+def releasing(waits: Waits, calcium: float = 0.4, tolerance: float = 1e-3, until: float = 5.0,
+              first: float = 1.0) -> Recording:
     """What sites at a held Ca2+ release, in a volume of 1."""
     mesh = well_mixed({"cytosol": 1.0, "ecs": 1.0})
     mesh = mesh.with_points("sites", np.zeros((len(waits.values), 3)), touching=["cytosol", "ecs"])
     c, d = Species("calcium", mesh["cytosol"], calcium), Species("D-serine", mesh["ecs"])
-    docked, fused = Species("docked", mesh["sites"], 1.0, unit="1"), Species("fused", mesh["sites"], unit="1")
+    docked, fused = Species("docked", mesh["sites"], first, unit="1"), Species("fused", mesh["sites"], unit="1")
     left = Species("left", mesh["sites"], waits.values[:, 0], scale=1.0, unit="1", signed=True)
     release = DrawnExocytosis(mesh["sites"], c, docked, fused, left, d, 2.0, waits)
     return simulate(Model([c, d, docked, fused, left], [release]), until, [each(fused), each(docked), total(d)],
@@ -92,6 +93,17 @@ def test_when_vesicles_fuse_hardly_depends_on_the_steps():
     waits = Waits(np.array([[0.5, 0.9, 0.25, 9.0]]))
     rough, fine = (changes(releasing(waits, tolerance=tolerance), "fused") for tolerance in (5e-2, 1e-5))
     assert rough == pytest.approx(fine, rel=1e-3)
+
+
+def test_a_slot_that_begins_empty_takes_its_waits_in_turn():
+    found = releasing(Waits(np.array([[0.6, 0.5, 9.0, 9.0]])), first=0.0)
+    assert changes(found, "docked") == pytest.approx([1.0, 1.0 + 1.0], abs=1e-4)
+
+
+def test_a_slot_holds_one_vesicle_at_most():
+    with pytest.raises(InputError, match=r"^DrawnExocytosis: 'docked' begins with 4 vesicles in a slot; it must be 1 "
+                                         r"or 0$"):
+        releasing(Waits(np.ones((1, 4))), first=4.0)
 
 
 def test_a_slot_that_has_used_its_waits_says_so():
@@ -153,15 +165,16 @@ def tiny() -> Heterosynaptic:
 
 
 def test_runs_keep_their_books_and_stay_positive(tiny):
-    assert len(tiny.runs) == 4 * 1 * 2
+    assert len(tiny.runs) == 3 * 1 * 2
     assert max(run.drift for run in tiny.runs) < 1e-11
     assert min(run.smallest for run in tiny.runs) >= 0
 
 
-def test_without_an_astrocyte_nothing_changes_at_all(tiny):
-    at = tiny.block(NO_ASTROCYTE)
-    for values in (tiny.dw, tiny.dp, tiny.dtheta):
-        assert (values[at] == 0).all()
+def test_without_an_astrocyte_nothing_changes_at_all():
+    found = run(place_of(TINY), TINY, NO_ASTROCYTE, 0, 0)
+    assert (found.values[WEIGHT] == 0).all()
+    assert (found.values[D_SERINE] == 0).all()
+    assert (np.ptp(found.values[RELEASE], axis=0) == 0).all()
 
 
 def test_with_d_serine_blocked_weights_stay_exactly_and_release_changes_as_before(tiny):
@@ -204,8 +217,8 @@ def test_the_same_settings_give_the_same_and_another_seed_other_vesicles(tiny):
 
 def test_the_table_has_a_row_for_each_pair_of_every_run(tiny):
     table = rows(tiny)
-    assert len(table) == 4 * 1 * 2 * 2
-    assert [one["block"] for one in table[::4]] == list(BLOCKS)
+    assert len(table) == 3 * 1 * 2 * 2
+    assert [one["block"] for one in table[::4]] == [INTACT, A1_BLOCK, D_SERINE_BLOCK]
     one = table[1]
     assert (one["firing"], one["listening"]) == (0, 1)
     assert one["weight change [%]"] == 100 * tiny.dw[0, 0, 0, 1]
@@ -255,6 +268,14 @@ def test_bins_average_within_a_seed_before_the_interval_over_seeds():
     assert found.mean == pytest.approx([3.0, 8.0, 8.0])
 
 
+def test_a_mean_is_told_with_its_interval_and_what_the_interval_leaves_open():
+    assert told(np.array([-0.1, -0.11, -0.12])) == "−0.11 ± 0.025 %"
+    assert told(np.array([-0.02, -0.005, -0.03])) == "−0.018 ± 0.031 % (0 is within; 3 of 3 seeds go this way)"
+    assert told(np.array([-0.02, 0.01, -0.03])).endswith(" (0 is within; 2 of 3 seeds go this way)")
+    assert told(np.array([0.5])) == "0.5 % (one seed)"
+    assert told(np.zeros(3)) == "0 ± 0 %"
+
+
 # Messages
 
 @pytest.mark.parametrize(("changed", "said"), [
@@ -277,6 +298,17 @@ def test_synapses_beyond_the_tissue_are_refused():
 def test_a_map_needs_a_change_and_a_mark_for_each_synapse(tmp_path):
     with pytest.raises(InputError, match="2 synapses have 3 changes and 2 marks; each must have one"):
         changes_around(tmp_path / "map.png", np.zeros((2, 3)), np.zeros(3), "change", np.zeros(2, bool))
+
+
+def test_colours_of_changes_begin_at_none_and_diverge_if_they_have_both_signs():
+    for values, low, high in (([-2.0, -1.0], -2, 0), ([1.0, 3.0], 0, 3), ([-2.0, 1.0], -2, 2), ([0.0, 0.0], 0, 1)):
+        scale, colours = from_zero(np.array(values))
+        assert (scale.vmin, scale.vmax) == (low, high)
+        ends = [float(np.sum(colours(part)[:3])) for part in (0.0, 0.5, 1.0)]
+        if low < 0 < high:
+            assert ends[1] > max(ends[0], ends[2])
+        else:
+            assert (ends[0] > ends[2]) == (low < 0)
 
 
 # Slow: what takes processes, pictures, or room
@@ -350,9 +382,22 @@ def test_the_command_leaves_all_its_files(folder):
     assert summary["scenario"] == "heterosynaptic"
     assert summary["largest relative drift"] < 1e-11
     assert summary["smallest concentration"] >= 0
-    assert [one["block"] for one in summary["found"]] == list(BLOCKS)
-    assert len(list(csv.DictReader((folder / "heterosynaptic.csv").open()))) == 4 * 2 * 2
+    assert [one["block"] for one in summary["found"]] == [INTACT, A1_BLOCK, D_SERINE_BLOCK]
+    assert len(list(csv.DictReader((folder / "heterosynaptic.csv").open()))) == 3 * 2 * 2
     assert read_recording(folder / "recording.h5").times[-1] == pytest.approx(0.05)
+
+
+@pytest.mark.slow
+def test_the_command_takes_a_mesh_of_tetrahedra_and_blocks(gl, tmp_path):
+    with pytest.raises(SystemExit) as left:
+        main(["run", "heterosynaptic", "--mesh", str(COARSE), "--synapses", "2", "--seeds", "1", "--duration", "0.02",
+              "--jobs", "2", "--blocks", "intact, no astrocyte", "--out", str(tmp_path / "out"), "--quiet"])
+    assert left.value.code == 0
+    table = list(csv.DictReader((tmp_path / "out" / "heterosynaptic.csv").open()))
+    assert [one["block"] for one in table] == [INTACT] * 4 + [NO_ASTROCYTE] * 4
+    assert {float(one["weight change [%]"]) for one in table[4:]} == {0.0}
+    assert len({one["distance [um]"] for one in table}) == 2
+    assert (tmp_path / "out" / "map.png").stat().st_size > 50_000
 
 
 @pytest.mark.slow

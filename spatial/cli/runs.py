@@ -181,19 +181,24 @@ def homeostasis(duration: Annotated[float | None, typer.Option(
 def protocols(only: Annotated[str | None, typer.Option(
                   help="One protocol: pairing, clamp, a1_block, depression, metaplasticity or frequency.",
                   show_default="all")] = None,
-              out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> None:
+              seeds: Annotated[int | None, typer.Option(help="Runs of each that chance may change.",
+                                                        show_default="3")] = None,
+              out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
     """Six protocols of plasticity: pairing, D-serine clamp, A1 block, depression, metaplasticity, frequency."""
     from spatial.scenarios.protocols import ProtocolSettings
     from spatial.scenarios.protocols_report import duration as simulated
     from spatial.scenarios.protocols_report import results
 
-    settings = ProtocolSettings(only=only)
-    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, seed, tell))
+    settings = ProtocolSettings(only=only) if seeds is None else ProtocolSettings(only=only, seeds=seeds)
+    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires in turn.", show_default="6")] = None,
                    seeds: Annotated[int | None, typer.Option(help="Runs of each, for the bands.",
                                                              show_default="3")] = None,
+                   blocks: Annotated[str | None, typer.Option(
+                       help="Which runs to compare, with commas: intact, A1 block, D-serine block, no astrocyte.",
+                       show_default="the first three")] = None,
                    jobs: Annotated[int | None, typer.Option(help="Processes at once.", min=1,
                                                             show_default="number of cores")] = None,
                    mesh: Annotated[Path | None, typer.Option(
@@ -207,7 +212,8 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
     from spatial.scenarios.heterosynaptic_report import duration as simulated
     from spatial.scenarios.heterosynaptic_report import results
 
-    given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh}
+    given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh,
+                             "blocks": blocks and tuple(one.strip() for one in blocks.split(","))}
     settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit),
                                       **{name: value for name, value in given.items() if value is not None})
     if duration is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tetrahedra import OUTSIDE, interfaces
-from spatial.output.figures import figure_of, pretty, save, style
+from spatial.output.figures import CHANGE_MAP, figure_of, pretty, save, style
 from spatial.output.gl import check_rendering
 from spatial.output.vtkhdf import VTK_TYPE
 
@@ -101,7 +101,7 @@ def microdomain(path: str | Path, place: Place, values: Floats, label: str,
         _add_balls(plotter, synapses[1:], radius, SILENT)
     height = _look(plotter, np.vstack([drawn, aside]), toward)
     legend = [] if synapses is None else [("active synapse", ACTIVE)]
-    _compose(path, plotter, height, scale, CALCIUM_MAP, label, legend + _names(others))
+    _compose(path, plotter, height, scale, _colours(CALCIUM_MAP), label, legend + _names(others))
 
 
 def field_around(path: str | Path, place: Place, values: Floats, label: str, synapses: Floats,
@@ -135,7 +135,7 @@ def field_around(path: str | Path, place: Place, values: Floats, label: str, syn
     corners = focus + radius * np.array([[x, 0, z] for x in (-1, 1) for z in (-1, 1)])
     height = _look(plotter, np.vstack([corners, synapses]), np.asarray(toward))
     legend = [("active synapse", ACTIVE)] * bool(active.any()) + [("other synapses", SILENT)]
-    _compose(path, plotter, height, scale, FIELD_MAP, label, legend + _names(others))
+    _compose(path, plotter, height, scale, _colours(FIELD_MAP), label, legend + _names(others))
 
 
 def changes_around(path: str | Path, synapses: Floats, values: Floats, label: str, active: NDArray[np.bool_],
@@ -145,19 +145,20 @@ def changes_around(path: str | Path, synapses: Floats, values: Floats, label: st
 
     `synapses` (k, 3) um, `values` (k,) what changed, `label` the title of the colour bar with its unit, `active` (k,)
     those that fired: they have a colour of their own, for what happened to them is off the scale, and the legend says
-    of them what is `said`. Raises `InputError` if the arrays differ in length.
+    of them what is `said`. Colours begin at no change, brighter for more, and diverge from it if some changes are up
+    and some down. Raises `InputError` if the arrays differ in length.
     """
     if not len(synapses) == len(values) == len(active):
         raise InputError(f"{len(synapses)} synapses have {len(values)} changes and {len(active)} marks; each must have "
                          "one")
-    scale = _scale(values[~active] if (~active).any() else values)
+    scale, colours = from_zero(values[~active] if (~active).any() else values)
     plotter = _plotter()
     _add_shapes(plotter, others, np.asarray(toward))
     radius = 0.022 * float(np.ptp(synapses, axis=0).max()) + 0.03
-    _add_balls(plotter, synapses[~active], radius, SILENT, scale(values[~active]))
+    _add_balls(plotter, synapses[~active], radius, SILENT, scale(values[~active]), colours)
     _add_balls(plotter, synapses[active], 1.25 * radius, ACTIVE)
     height = _look(plotter, np.vstack([synapses, *(shape.points for shape in others)]), np.asarray(toward))
-    _compose(path, plotter, height, scale, FIELD_MAP, label, [*_names(others), (said, ACTIVE)])
+    _compose(path, plotter, height, scale, colours, label, [*_names(others), (said, ACTIVE)])
 
 
 def _check(place: Place, values: Floats, corners: tuple[int, ...]) -> None:
@@ -179,6 +180,22 @@ def _scale(values: Floats) -> "Normalize":
         return LogNorm(low, high, clip=True)
     lowest = float(values.min())
     return Normalize(lowest, high if high > lowest else lowest + (abs(lowest) or 1.0), clip=True)
+
+
+def from_zero(values: Floats) -> "tuple[Normalize, Colormap]":
+    """A linear scale that begins at 0, brightest where values are farthest from it; diverging if there are both signs.
+
+    The diverging one is as long to both sides.
+    """
+    import matplotlib
+    from matplotlib.colors import Normalize
+
+    low, high = float(min(values.min(), 0.0)), float(max(values.max(), 0.0))
+    if low < 0 < high:
+        most = max(-low, high)
+        return Normalize(-most, most), matplotlib.colormaps[CHANGE_MAP]
+    colours = _colours(FIELD_MAP)
+    return Normalize(low, high if high > low else low + 1.0), colours.reversed() if low < 0 else colours
 
 
 def _colours(name: str) -> "Colormap":
@@ -237,8 +254,8 @@ def _add_shapes(plotter: "pyvista.Plotter", shapes: Sequence[Shape], toward: Flo
 
 
 def _add_balls(plotter: "pyvista.Plotter", positions: Floats, radius: float, colour: str,
-               shades: Floats | None = None) -> None:
-    """A small ball at each position, of one colour, or coloured by shades in 0..1 with an outline."""
+               shades: Floats | None = None, colours: "Colormap | None" = None) -> None:
+    """A small ball at each position, of one colour, or in colours by shades in 0..1 with an outline."""
     import pyvista
 
     if not len(positions):
@@ -250,7 +267,7 @@ def _add_balls(plotter: "pyvista.Plotter", positions: Floats, radius: float, col
         return
     points["shade"] = shades
     plotter.add_mesh(points.glyph(geom=ball, scale=False, orient=False), scalars="shade", clim=(0, 1),
-                     cmap=_colours(FIELD_MAP), show_scalar_bar=False, **(_VALUES | {"ambient": 0.7}))
+                     cmap=colours or _colours(FIELD_MAP), show_scalar_bar=False, **(_VALUES | {"ambient": 0.7}))
     outline = points.glyph(geom=ball.scale(1.14), scale=False, orient=False)
     plotter.add_mesh(outline, color=colour, culling="front", lighting=False)
 
@@ -293,7 +310,7 @@ def _names(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
 
 
 def _compose(path: str | Path, plotter: "pyvista.Plotter", height: float, scale: "Normalize",
-             colours: str, label: str, legend: Sequence[tuple[str, str]]) -> None:
+             colours: "Colormap", label: str, legend: Sequence[tuple[str, str]]) -> None:
     """Draw the scene with names and a bar of length on it and the colour bar beside it; write the PNG."""
     from matplotlib.cm import ScalarMappable
 
@@ -307,10 +324,10 @@ def _compose(path: str | Path, plotter: "pyvista.Plotter", height: float, scale:
         _draw_length(figure, height)
         for row, (name, colour) in enumerate(legend):
             figure.text(BAR[0], 0.95 - 0.038 * row, name, color=colour, va="top")
-        bar = figure.colorbar(ScalarMappable(scale, _colours(colours)), cax=figure.add_axes(BAR))
+        bar = figure.colorbar(ScalarMappable(scale, colours), cax=figure.add_axes(BAR))
         bar.outline.set_visible(False)
         bar.minorticks_off()
-        bar.set_ticks(_round_ticks(scale), labels=[f"{tick:g}" for tick in _round_ticks(scale)])
+        bar.set_ticks(_round_ticks(scale), labels=[f"{tick:g}".replace("-", "−") for tick in _round_ticks(scale)])
         bar.set_label(pretty(label))
         save(figure, path)
 
@@ -320,12 +337,12 @@ def _round_ticks(scale: "Normalize") -> list[float]:
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import MaxNLocator
 
-    low, high = float(scale.vmin or 0.0), float(scale.vmax or 1.0)
+    low, high = (float(end or 0.0) for end in (scale.vmin, scale.vmax))
     if isinstance(scale, LogNorm):
         decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         ticks = [k * 10.0**e for e in decades for k in (1, 2, 5)]
     else:
-        ticks = list(MaxNLocator(6).tick_values(low, high))
+        ticks = list(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high))
     return [float(f"{tick:.6g}") for tick in ticks if low <= tick <= high]
 
 

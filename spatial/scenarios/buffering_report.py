@@ -1,7 +1,7 @@
 """What runs of `buffering` leave: a picture with the current loop, a table, the recordings and a summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,6 @@ import numpy as np
 
 from spatial.geometry.place import Floats
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
-from spatial.output.movies import save_table
-from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE
 from spatial.scenarios.buffering import (
     CONTROL,
@@ -28,8 +26,7 @@ from spatial.scenarios.buffering import (
     slab,
 )
 from spatial.scenarios.experiment import after
-from spatial.scenarios.release_report import Row, headline
-from spatial.scenarios.report import checks_of, mesh_summary
+from spatial.scenarios.report import Row, headline, write
 from spatial.simulate import Progress
 from spatial.units import mM
 
@@ -52,13 +49,8 @@ def results(folder: Path, settings: BufferingSettings, progress: Progress | None
             runs[length, name] = observe(slab(case), after(before, progress))
             before += case.duration
             rows.append({"case": name, **findings(runs[length, name])})
-    for (length, name), run in runs.items():
-        write_recording(run.recording, folder / f"{length:g}um_{name.replace(' ', '_')}.h5")
-    save_table(folder / "buffering.csv", _filled(rows))
-    write_summary({"scenario": "buffering", "settings": asdict(settings),
-                   **checks_of((run.slab.experiment, run.recording) for run in runs.values()),
-                   "mesh": mesh_summary(runs[settings.length, CONTROL].slab.experiment.mesh), "found": rows},
-                  folder / "summary.json")
+    write(folder, "buffering", settings, {f"{length:g}um {name}": (run.slab.experiment, run.recording)
+                                          for (length, name), run in runs.items()}, rows)
     _draw(folder / "buffering.png", {name: run for (length, name), run in runs.items() if length == settings.length},
           rows)
     return rows
@@ -67,12 +59,6 @@ def results(folder: Path, settings: BufferingSettings, progress: Progress | None
 def duration(settings: BufferingSettings) -> float:
     """Simulated time of all runs together [s]."""
     return len(cases(settings)) * (1 + len(settings.lengths)) * settings.duration
-
-
-def _filled(rows: Sequence[Row]) -> list[Row]:
-    """The rows with all columns: nan where a case has no such number."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return [{name: row.get(name, float("nan")) for name in names} for row in rows]
 
 
 def _draw(path: Path, runs: Mapping[str, Observed], rows: Sequence[Row]) -> None:

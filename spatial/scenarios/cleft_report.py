@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.scenarios.cleft import ADHESION, ASTROCYTE, Case, CleftSettings, cases
 from spatial.scenarios.release_in_cleft import COVERED, IN_CLEFT, OTHER, Observed, findings, sweep
-from spatial.scenarios.release_report import Row, colour_bar, draw_field, headline, write
+from spatial.scenarios.release_report import colour_bar, draw_field
+from spatial.scenarios.report import Row, headline, write
 from spatial.simulate import Progress
 from spatial.units import mM, ms
 
@@ -25,7 +26,8 @@ def results(folder: Path, settings: CleftSettings, progress: Progress | None = N
     runs = sweep([case.release for case in swept], [min(_WHEN, settings.release.duration)], progress)
     rows: list[Row] = [{"open rim [%]": 100 * case.open_rim, "sealed by": case.seal if case.open_rim < 1 else "nothing",
                         **findings(run)} for case, run in zip(swept, runs, strict=True)]
-    write(folder, "cleft", settings, [case.label for case in swept], runs, rows)
+    write(folder, "cleft", settings, {case.label: (run.release.experiment, run.recording)
+                                       for case, run in zip(swept, runs, strict=True)}, rows)
     _draw(folder / "cleft.png", swept, runs, rows)
     return rows
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from spatial.output.figures import COLOURS, GREY, figure_of, save, style
 from spatial.scenarios.coverage import Case, CoverageSettings, cases
 from spatial.scenarios.release_in_cleft import COLLAR, COVERED, NEUROPIL, OTHER, Observed, findings, sweep
-from spatial.scenarios.release_report import Row, colour_bar, draw_field, headline, write
+from spatial.scenarios.release_report import colour_bar, draw_field
+from spatial.scenarios.report import Row, headline, write
 from spatial.simulate import Progress
 from spatial.units import ms
 
@@ -24,7 +25,8 @@ def results(folder: Path, settings: CoverageSettings, progress: Progress | None 
     runs = sweep([case.release for case in swept], [min(_WHEN, settings.release.duration)], progress)
     rows: list[Row] = [{"coverage [%]": 100 * case.coverage, **findings(run)}
                        for case, run in zip(swept, runs, strict=True)]
-    write(folder, "coverage", settings, [case.label for case in swept], runs, rows)
+    write(folder, "coverage", settings, {case.label: (run.release.experiment, run.recording)
+                                       for case, run in zip(swept, runs, strict=True)}, rows)
     _draw(folder / "coverage.png", swept, runs, rows)
     return rows
 

@@ -21,7 +21,6 @@ from spatial.scenarios.heterosynaptic import (
     INTACT,
     NO_ASTROCYTE,
     WEIGHT,
-    Band,
     Heterosynaptic,
     HeterosynapticSettings,
     band,
@@ -32,8 +31,7 @@ from spatial.scenarios.heterosynaptic import (
     recording_of,
     silent,
 )
-from spatial.scenarios.release_report import Row, headline
-from spatial.scenarios.report import mesh_summary
+from spatial.scenarios.report import Row, headline, mesh_summary
 from spatial.scenarios.settings import LAMBDA
 from spatial.simulate import Progress
 
@@ -147,9 +145,9 @@ def matrix(path: Path, found: Heterosynaptic) -> None:
         grid = figure.subplots(2, len(shown), squeeze=False, gridspec_kw={
             "left": 0.085, "right": 0.89, "top": 0.8, "bottom": 0.1, "hspace": 0.22, "wspace": 0.12})
         headline(figure, "One synapse fires: what changes at the others?", _answer(found))
-        power = int(np.floor(np.log10(_limit(found, found.dw)))) - 1
+        power = int(np.floor(np.log10(_limit(found, PERCENT * found.dw)))) - 1
         for line, values, label in (
-                (grid[0], 10.0**-power * found.dw, f"weight change [$10^{{{power}}}$]"),
+                (grid[0], PERCENT * 10.0**-power * found.dw, f"weight change [$10^{{{power}}}$ %]"),
                 (grid[1], PERCENT * found.dp, "change of release\nprobability [%]")):
             limit = _limit(found, values)
             for axes, name in zip(line, shown, strict=True):
@@ -161,17 +159,17 @@ def matrix(path: Path, found: Heterosynaptic) -> None:
         for above, below, name in zip(*grid, shown, strict=True):
             above.set_title(name)
             below.set_xlabel("synapse that listens")
-        figure.text(0.015, 0.012, "synapses in the order of how well the astrocyte covers them; on the diagonal the "
-                    "one that fires", fontsize=12, color=GREY)
+        figure.text(0.015, 0.012, "synapses in the order of how well the astrocyte covers them; on the diagonal, in "
+                    "bold, the one that fires, off the scale", fontsize=12, color=GREY)
         save(figure, path)
 
 
 def _answer(found: Heterosynaptic) -> str:
     """What each transmitter does at silent synapses, in two lines."""
     at, others = found.block(INTACT), silent(found)
-    dw, dp = (band(PERCENT * values[at][:, others].mean(axis=1)) for values in (found.dw, found.dp))
-    return (f"D-serine changes weights, by {_number(dw)} % where silent{_left(found, found.dw, D_SERINE_BLOCK)}.\n"
-            f"Adenosine changes release, by {_number(dp)} %{_alike(found)}{_left(found, found.dp, A1_BLOCK)}.")
+    dw, dp = (PERCENT * values[at][:, others].mean(axis=1) for values in (found.dw, found.dp))
+    return (f"D-serine changes weights, where silent by {told(dw)}{_left(found, found.dw, D_SERINE_BLOCK)}.\n"
+            f"Adenosine changes release, by {told(dp)}{_alike(found)}{_left(found, found.dp, A1_BLOCK)}.")
 
 
 def _alike(found: Heterosynaptic) -> str:
@@ -189,10 +187,17 @@ def _left(found: Heterosynaptic, values: Floats, block: str) -> str:
     return f"; {block} leaves {f'at most {PERCENT * most:.1g} %' if most else 'nothing'} of it"
 
 
-def _number(value: Band) -> str:
-    """Mean and half width of its interval."""
-    text = f"{float(value.mean):.2g}".replace("-", "−")
-    return text if np.isnan(value.half) else f"{text} ± {float(value.half):.2g}"
+def told(values: Floats) -> str:
+    """Mean of (seeds,) values [%] and half the width of its interval, which is told if it includes 0."""
+    found, seeds = band(values), len(values)
+    text = f"{float(found.mean):.2g}".replace("-", "−")
+    if np.isnan(found.half):
+        return f"{text} % (one seed)"
+    text += f" ± {float(found.half):.2g} %"
+    if not 0 < float(found.half) >= abs(float(found.mean)):
+        return text
+    with_sign = int((values * found.mean > 0).sum())
+    return f"{text} (0 is within; {with_sign} of {seeds} seeds go this way)"
 
 
 def _limit(found: Heterosynaptic, values: Floats) -> float:
@@ -253,8 +258,9 @@ def curves(path: Path, found: Heterosynaptic) -> None:
         grid[1, 1].set_xlabel("astrocyte membrane per volume [1/µm]")
         grid[1, 2].set_xlabel("time [s]")
         grid[0, 2].legend(frameon=False, fontsize=12, loc="lower left")
-        figure.text(0.985, 0.84, f"bands: 95 % t-interval over {found.settings.seeds} seeds", ha="right", fontsize=12,
-                    color=GREY)
+        if found.settings.seeds > 1:
+            figure.text(0.985, 0.84, f"bands: 95 % t-interval over {found.settings.seeds} seeds", ha="right",
+                        fontsize=12, color=GREY)
         save(figure, path)
 
 
@@ -291,5 +297,6 @@ def map_of(path: Path, found: Heterosynaptic) -> None:
         process = Shape(*surface_of(found.settings.process.tree), ASTROCYTE, 1.0, "astrocyte")
     else:
         process = Shape.of(found.mesh[PLASMA_MEMBRANE], ASTROCYTE, 1.0, "astrocyte")
+    own = f"{values[fires]:+.2g}".replace("-", "−") if values[fires] else "0"
     changes_around(path, found.synapses, values, "weight change of silent synapses [%]",
-                   np.arange(len(values)) == fires, [process], f"fires:\n{values[fires]:+.2g} %".replace("-", "−"))
+                   np.arange(len(values)) == fires, [process], f"fires:\n{own} %")

@@ -1,15 +1,12 @@
 """What a run of `homeostasis` leaves: a picture with f-I curves, a kick and gains, a table, recordings, a summary."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
-from spatial.output.movies import save_table
-from spatial.output.recording_file import write_recording, write_summary
 from spatial.scenarios.experiment import after
 from spatial.scenarios.homeostasis import (
     ADENOSINE,
@@ -27,8 +24,7 @@ from spatial.scenarios.homeostasis import (
     response,
     settled,
 )
-from spatial.scenarios.release_report import Row, headline
-from spatial.scenarios.report import checks_of, mesh_summary
+from spatial.scenarios.report import Row, headline, write
 from spatial.simulate import Progress
 from spatial.synapses.excitability import MeanField, RateNeuron
 
@@ -53,12 +49,7 @@ def results(folder: Path, settings: HomeostasisSettings, progress: Progress | No
         rows.append({"case": name, **findings(runs[name], settings)})
     seen = {f"{name}_{part}": getattr(run, part) for name, run in runs.items()
             for part in ("driven", "stepped", "kicked")}
-    for name, observed in seen.items():
-        write_recording(observed.recording, folder / f"{name.replace(' ', '_')}.h5")
-    save_table(folder / "homeostasis.csv", rows)
-    write_summary({"scenario": "homeostasis", "settings": asdict(settings),
-                   **checks_of((one.experiment, one.recording) for one in seen.values()),
-                   "mesh": mesh_summary(runs[NONE].driven.experiment.mesh), "found": rows}, folder / "summary.json")
+    write(folder, "homeostasis", settings, {name: (one.experiment, one.recording) for name, one in seen.items()}, rows)
     _draw(folder / "homeostasis.png", runs, rows, settings)
     return rows
 

@@ -1,15 +1,12 @@
 """What runs of `potassium` leave: a picture, a table of cases, the recordings and a summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
-from spatial.output.movies import save_table
-from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE
 from spatial.scenarios.experiment import after
 from spatial.scenarios.potassium import (
@@ -34,8 +31,8 @@ from spatial.scenarios.potassium import (
     findings,
     observe,
 )
-from spatial.scenarios.release_report import Row, headline, plane_of
-from spatial.scenarios.report import checks_of, mesh_summary
+from spatial.scenarios.release_report import plane_of
+from spatial.scenarios.report import Row, headline, write
 from spatial.simulate import Progress
 from spatial.units import mM, ms, um
 
@@ -61,15 +58,10 @@ def results(folder: Path, settings: PotassiumSettings, progress: Progress | None
         swept[part] = observe(burst(case), (), after(before, progress))
         before += case.duration
     rows: list[Row] = [{"case": name, **findings(run)} for name, run in runs.items()]
-    for name, run in runs.items():
-        write_recording(run.recording, folder / f"{name.replace(' ', '_')}.h5")
-    save_table(folder / "potassium.csv", rows)
     cover = [{"coverage [%]": 100 * part, "peak in the cleft [mM]": run.recording[IN_CLEFT].max() / mM,
               "rise over the neuropil [mM]": _rise(run)} for part, run in swept.items()]
-    write_summary({"scenario": "potassium", "settings": asdict(settings),
-                   **checks_of((run.burst.experiment, run.recording) for run in (*runs.values(), *swept.values())),
-                   "mesh": mesh_summary(runs[CONTROL].burst.experiment.mesh), "found": rows, "coverage": cover},
-                  folder / "summary.json")
+    write(folder, "potassium", settings, {name: (run.burst.experiment, run.recording) for name, run in runs.items()},
+          rows, [(run.burst.experiment, run.recording) for run in swept.values()], coverage=cover)
     _draw(folder / "potassium.png", settings, runs, rows, cover)
     return rows
 

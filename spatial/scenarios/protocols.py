@@ -2,19 +2,22 @@
 
 Pairing with and without astrocyte, a D-serine clamp, a block of A1 receptors, heterosynaptic depression, a metaplastic
 shift after intense activity, and the weight change against the rate of stimulation. A protocol is a function of runs
-that others share: they are named, and computed once.
+that others share: they are named, and computed once for each seed. Which vesicles fuse is chance, and moves every
+result: believe what all seeds show.
+
+Rules: pairing, the clamp and the upper frequency curves are `ThreeFactorRule` in the runs, each with the D-serine that
+its own astrocyte lets go; the middle ones `CalciumRule` at two levels of D-serine, without space; metaplasticity and
+the lower ones `BCM`, its threshold raised by adenosine of the runs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from spatial import checks
-from spatial.geometry.place import Floats, Place
-from spatial.model import Species
+from spatial.geometry.place import Floats
 from spatial.scenarios.protocol_bench import (
     ACTIVE,
     ADENOSINE,
@@ -30,10 +33,10 @@ from spatial.scenarios.protocol_bench import (
     Observed,
     Reading,
 )
-from spatial.scenarios.settings import SYNAPSES, Settings
-from spatial.synapses.bcm import BCM
+from spatial.scenarios.rate_curves import BCMTest, calcium_changes
+from spatial.scenarios.report import Row
+from spatial.scenarios.settings import Settings
 from spatial.synapses.release import TsodyksMarkram
-from spatial.synapses.slow_signal import SlowSignal
 from spatial.synapses.spikes import bursts, regular
 from spatial.units import Hz, ms, s, uM
 
@@ -45,10 +48,13 @@ CONTROL, NO_FUSION, CLAMPED = "control", "vesicles do not fuse", "calcium clampe
 TISSUE, TISSUE_A1 = "bursts", "bursts, A1 blocked"
 PRE_POST, POST_PRE = "pre before post", "post before pre"  # readings
 BLOCKED, ADDED = "co-agonist site blocked", "D-serine added"
-_RATES = 41  # of a BCM curve
-_WINDOWS = 400  # of a test of the BCM rule: its slow signal is even in each
+THREE_FACTORS, CALCIUM_BASED, SLIDING = "three factors", "Ca2+", "BCM"  # rules
+TEST_AFTER = "test after the bursts [s]"
+_ONCE = (NO_FUSION, CLAMPED, TISSUE_A1)  # runs that the first seed alone is enough for: what is blocked stays away
+_SPAN, _RATES = (0.1 * Hz, 100 * Hz), 61  # of the curves without space
 
-Row = dict[str, Any]
+Runs = Mapping[str, Sequence[Observed]]
+"""By name, one for each seed."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class ProtocolSettings:
     """What is stimulated, when and how often."""
 
     only: str | None = None  # one protocol, by name
+    seeds: int = 3  # runs of each that chance may change; choice
     pairs: int = 10  # of spikes; choice
     rate: float = 20 * Hz  # of pairs; choice
     lag: float = 10 * ms  # from one spike of a pair to the other
@@ -69,20 +76,17 @@ class ProtocolSettings:
     gap: float = 50 * ms  # between two test pulses; choice
     tests: tuple[float, ...] = (5 * s, 15 * s)  # of test pulses, after the last burst; choice
     recovery: float = 30 * s  # after the last burst; choice
-    rates: tuple[float, ...] = (1 * Hz, 5 * Hz, 50 * Hz)  # of pairs, besides `rate`; choice
-    theta: float = 10 * Hz  # BCM's threshold at rest: there tetani change nothing; Dudek & Bear 1992, M
-    theta_tau: float = 600 * s  # of the threshold's own sliding; choice, from 10-600 s (biophysics A13)
-    slow_tau: float = SlowSignal.tau
-    k_m: float = 20 * Hz / uM  # rise of the threshold per slow adenosine; choice
-    eta: float = 1e-5 * s  # of the BCM rule; choice, a scale
-    pulses: int = 100  # of each test of the BCM rule; choice
-    test: float = 20 * Hz  # that potentiates before intense activity; choice
+    rates: tuple[float, ...] = (5 * Hz, 50 * Hz)  # of pairs, besides `rate`; choice
+    many: int = 60  # pairs under the Ca2+-based rule; Graupner & Brunel 2012, M
+    bcm: BCMTest = field(default=BCMTest())
+    test: float = 20 * Hz  # of the BCM rule, that potentiates before intense activity; choice
     delays: tuple[float, ...] = (10 * s, 30 * s, 60 * s, 120 * s, 300 * s, 600 * s)  # of tests, after the last burst
     bench: Bench = field(default=Bench())
     tripartite: Settings = field(default=Settings())
 
     def __post_init__(self) -> None:
-        checks.parameters(self, above_zero=("rate", "pairs", "pulses", "test", "settle", "recovery", "theta"))
+        checks.parameters(self, above_zero=("seeds", "rate", "pairs", "many", "test", "settle", "recovery", "bursts",
+                                            "burst", "burst_rate", "burst_interval", "gap"))
         if self.only not in (None, *PROTOCOLS):
             raise checks.InputError(f"there is no protocol {self.only!r}; there is {', '.join(PROTOCOLS)}")
         for name in ("rates", "tests", "delays"):
@@ -117,11 +121,17 @@ def cases(settings: ProtocolSettings) -> dict[str, Case]:
     every = {CONTROL: paired,
              NO_FUSION: replace(paired, settings=replace(settings.tripartite, astrocyte=False)),
              CLAMPED: clamped, TISSUE: tissue,
-             TISSUE_A1: replace(tissue, settings=replace(settings.tripartite, adenosine_held=0.0))}
+             TISSUE_A1: replace(tissue, settings=replace(settings.tripartite, adenosine_held=0.0),
+                                duration=settings.last_burst + max(settings.tests) + 2 * settings.gap)}
     found = {name: case for name, case in every.items() if name in wanted}
     if FREQUENCY in settings.chosen:
         found |= {pair_rate(rate): _paired(settings, rate) for rate in settings.rates if rate != settings.rate}
     return found
+
+
+def seeds(settings: ProtocolSettings, name: str) -> range:
+    """The seeds that a run is made with."""
+    return range(1 if name in _ONCE else settings.seeds)
 
 
 def pair_rate(rate: float) -> str:
@@ -136,7 +146,7 @@ def _paired(settings: ProtocolSettings, rate: float) -> Case:
     if rate == settings.rate:
         readings |= {POST_PRE: Reading(pre - settings.lag)}
     return Case(_trains(settings, {ACTIVE: pre}), float(pre[-1]) + settings.settle, readings, settings.tripartite,
-                settings.bench, slow=settings.slow_tau)
+                settings.bench, slow=settings.bcm.slow_tau)
 
 
 def _tissue(settings: ProtocolSettings) -> Case:
@@ -145,7 +155,7 @@ def _tissue(settings: ProtocolSettings) -> Case:
     pulses = (tests[:, None] + np.array([0.0, settings.gap])).ravel()
     return Case(_trains(settings, {ACTIVE: _intense(settings), PROBED: pulses}),
                 settings.last_burst + settings.recovery, {}, settings.tripartite, settings.bench, everywhere=True,
-                slow=settings.slow_tau)
+                slow=settings.bcm.slow_tau)
 
 
 def _intense(settings: ProtocolSettings) -> Floats:
@@ -159,22 +169,22 @@ def _trains(settings: ProtocolSettings, firing: Mapping[int, Floats]) -> tuple[F
     return tuple(firing.get(k, np.zeros(0)) for k in range(len(settings.bench.synapses)))
 
 
-def pairing(runs: Mapping[str, Observed], settings: ProtocolSettings) -> list[Row]:
+def pairing(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """Weight change of every synapse, for both orders of the spikes, with and without release by the astrocyte."""
-    return [{"astrocyte": label, "order": order, "synapse": "paired" if k == ACTIVE else "silent",
+    return [{"astrocyte": label, "order": order, "seed": seed, "synapse": "paired" if k == ACTIVE else "silent",
              "distance [um]": run.distance[k], "weight change [%]": 100 * run.weights(order)[k]}
-            for label, run in (("releases", runs[CONTROL]), ("does not release", runs[NO_FUSION]))
-            for order in (PRE_POST, POST_PRE) for k in range(len(run.distance))]
+            for label, name in (("releases", CONTROL), ("does not release", NO_FUSION))
+            for order in (PRE_POST, POST_PRE) for seed, run in enumerate(runs[name]) for k in range(len(run.distance))]
 
 
-def clamp(runs: Mapping[str, Observed], settings: ProtocolSettings) -> list[Row]:
+def clamp(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """Weight change of the paired synapse as the astrocyte is silenced, and as D-serine is added."""
     of = (("control", CONTROL, PRE_POST), ("astrocyte's Ca2+ clamped", CLAMPED, PRE_POST),
           ("clamped, D-serine added", CLAMPED, ADDED), ("co-agonist site blocked", CONTROL, BLOCKED))
-    return [{"condition": label, "weight change [%]": 100 * runs[run].weights(reading)[ACTIVE],
-             "highest D-serine above rest [uM]": _d_serine(runs[run], reading),
-             "highest Ca2+ of the process [uM]": runs[run].recording[CALCIUM].max()}
-            for label, run, reading in of]
+    return [{"condition": label, "seed": seed, "weight change [%]": 100 * run.weights(reading)[ACTIVE],
+             "highest D-serine above rest [uM]": _d_serine(run, reading),
+             "highest Ca2+ of the process [uM]": run.recording[CALCIUM].max()}
+            for label, name, reading in of for seed, run in enumerate(runs[name])]
 
 
 def _d_serine(run: Observed, reading: str) -> float:
@@ -183,11 +193,11 @@ def _d_serine(run: Observed, reading: str) -> float:
     return float(run.recording[D_SERINE][:, ACTIVE].max()) if held is None else held
 
 
-def a1_block(runs: Mapping[str, Observed], settings: ProtocolSettings) -> list[Row]:
+def a1_block(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """First release and paired-pulse ratio at a silent synapse, before and after bursts, A1 receptors free or not."""
-    return [{"A1 receptors": label, "after the bursts [s]": time - settings.last_burst, "release, of all": first,
-             "paired-pulse ratio": second / first, "adenosine [uM]": adenosine}
-            for label, run in (("free", runs[TISSUE]), ("blocked", runs[TISSUE_A1]))
+    return [{"A1 receptors": label, "seed": seed, "after the bursts [s]": time - settings.last_burst,
+             "release, of all": first, "paired-pulse ratio": second / first, "adenosine [uM]": adenosine}
+            for label, name in (("free", TISSUE), ("blocked", TISSUE_A1)) for seed, run in enumerate(runs[name])
             for time, first, second, adenosine in _pulses(run)]
 
 
@@ -203,17 +213,17 @@ def _pulses(run: Observed) -> list[tuple[float, float, float, float]]:
             zip(run.case.trains[PROBED][::2], parts[::2], parts[1::2], adenosine, strict=True)]
 
 
-def depression(runs: Mapping[str, Observed], settings: ProtocolSettings) -> list[Row]:
+def depression(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """How deep release falls at every silent synapse, how soon and for how long, from the first spike on.
 
     For comparison, also where one process alone answers to the pairing, as far as that run goes.
     """
     bursts_in = f"bursts, a process every {settings.bench.spacing:g} um"
-    return [{"what": what, "A1 receptors": receptors, "distance [um]": run.distance[k], **course(
+    return [{"what": what, "A1 receptors": receptors, "seed": seed, "distance [um]": run.distance[k], **course(
                 run.recording.times - run.case.trains[ACTIVE][0], run.recording[PROBABILITY][:, k])}
-            for what, receptors, run in ((bursts_in, "free", runs[TISSUE]), (bursts_in, "blocked", runs[TISSUE_A1]),
-                                         ("pairing, one process", "free", runs[CONTROL]))
-            for k in range(len(run.distance)) if k != ACTIVE]
+            for what, receptors, name in ((bursts_in, "free", TISSUE), (bursts_in, "blocked", TISSUE_A1),
+                                          ("pairing, one process", "free", CONTROL))
+            for seed, run in enumerate(runs[name]) for k in range(len(run.distance)) if k != ACTIVE]
 
 
 def course(times: Floats, probability: Floats) -> Row:
@@ -234,14 +244,19 @@ def course(times: Floats, probability: Floats) -> Row:
     return found
 
 
-def metaplasticity(runs: Mapping[str, Observed], settings: ProtocolSettings) -> list[Row]:
-    """Weight change by one test as time goes by after intense activity, with a BCM threshold that it has raised."""
-    delays = np.array(settings.delays)
-    slow = np.r_[0.0, slow_after(runs[TISSUE], delays)]
-    changed = bcm_changes(np.full(len(slow), settings.test), slow, settings)
-    return [{"test after the bursts [s]": delay, "slow adenosine [uM]": a, "threshold [Hz]": settings.theta
-             + settings.k_m * a, "weight change [%]": 100 * w}
-            for delay, a, w in zip((np.nan, *delays), slow, changed, strict=True)]
+def metaplasticity(runs: Runs, settings: ProtocolSettings) -> list[Row]:
+    """Weight change by one test as time goes by after intense activity, with a BCM threshold that it has raised.
+
+    The first row of each seed, at nan, is the test before.
+    """
+    delays, rows = np.array(settings.delays), list[Row]()
+    for seed, run in enumerate(runs[TISSUE]):
+        slow = np.r_[0.0, slow_after(run, delays)]
+        changed = settings.bcm.changes(np.full(len(slow), settings.test), slow)
+        rows += [{"seed": seed, TEST_AFTER: delay, "slow adenosine [uM]": a, "threshold [Hz]": settings.bcm.theta
+                  + settings.bcm.k_m * a, "weight change [%]": 100 * w}
+                 for delay, a, w in zip((np.nan, *delays), slow, changed, strict=True)]
+    return rows
 
 
 def slow_after(run: Observed, delays: Floats) -> Floats:
@@ -253,55 +268,46 @@ def slow_after(run: Observed, delays: Floats) -> Floats:
     return np.interp(delays, times, slow) * np.exp(-np.maximum(delays - times[-1], 0.0) / run.case.slow)
 
 
-def bcm_changes(rates: Floats, slow: Floats | float, settings: ProtocolSettings) -> Floats:
-    """(n,) weight change under the BCM rule by `pulses` at (n,) rates [Hz] which the neuron follows.
-
-    `slow` is the slow signal at the start [uM]; it decays on. Each synapse has its own time: the rule goes on from
-    window to window in closed form, at second order in their length.
-    """
-    n = len(rates)
-    where = Place(SYNAPSES, 0, np.ones(n), np.zeros((n, 3)))
-    rate, theta, weight, signal = (Species(name, where, signed=True) for name in ("rate", "theta", "weight", SLOW))
-    rule = BCM(where, rate, rate, theta, weight, signal, eta=settings.eta, k_m=settings.k_m, y_0=settings.theta,
-               tau=settings.theta_tau)
-    decay = SlowSignal(where, 0.0, signal, settings.slow_tau)
-    c = {rate: np.asarray(rates, float), theta: np.full(n, settings.theta), weight: np.zeros(n),
-         signal: np.broadcast_to(np.asarray(slow, float), n)}
-    window = settings.pulses / c[rate] / _WINDOWS
-    for _ in range(_WINDOWS):
-        for one, length in ((decay, window / 2), (rule, window), (decay, window / 2)):
-            c |= {species: c[species] + gain for species, gain in one.between(c, length).items()}
-    return c[weight]
+def frequency(runs: Runs, settings: ProtocolSettings) -> list[Row]:
+    """Weight change against the rate, under each of the rules; nan for the seed where chance has no part."""
+    return [*_in_runs(runs, settings), *_by_calcium(runs, settings), *_by_sliding(runs, settings)]
 
 
-def frequency(runs: Mapping[str, Observed], settings: ProtocolSettings) -> list[Row]:
-    """Weight change against the rate: of pairs under the three-factor rule, and of tests under the BCM rule."""
-    rows = list[Row]()
-    for rate in sorted({settings.rate, *settings.rates}):
-        run = runs[CONTROL if rate == settings.rate else pair_rate(rate)]
-        rows += [{"rule": "three-factor", "condition": label, "rate [Hz]": rate,
-                  "weight change [%]": 100 * run.weights(reading)[ACTIVE],
-                  "D-serine vesicles fused": run.recording[D_SERINE_FUSED][-1]}
-                 for label, reading in (("D-serine of the astrocyte", PRE_POST), ("without it", BLOCKED))]
-    primed = float(slow_after(runs[TISSUE], np.array(settings.delays[:1]))[0])
-    rates = np.geomspace(1 * Hz, 100 * Hz, _RATES)
-    for label, slow in (("at rest", 0.0), (f"{settings.delays[0]:g} s after bursts", primed)):
-        changed = zip(rates, bcm_changes(rates, slow, settings), strict=True)
-        rows += [{"rule": "BCM", "condition": label, "rate [Hz]": rate, "weight change [%]": 100 * w,
-                  "D-serine vesicles fused": np.nan} for rate, w in changed]
-    return rows
+def _in_runs(runs: Runs, settings: ProtocolSettings) -> list[Row]:
+    """Pairs under the three-factor rule in the runs, with the D-serine that the astrocyte lets go at that rate."""
+    named = {rate: CONTROL if rate == settings.rate else pair_rate(rate) for rate in (settings.rate, *settings.rates)}
+    return [_at_rate(THREE_FACTORS, condition, seed, rate, run.weights(reading)[ACTIVE],
+                     run.recording[D_SERINE_FUSED][-1])
+            for rate, name in sorted(named.items()) for seed, run in enumerate(runs[name])
+            for condition, reading in (("with the astrocyte's D-serine", PRE_POST), ("without", BLOCKED))]
 
 
-def crossover(rates: Floats, changes: Floats) -> float:
-    """The rate [Hz] at which weight changes turn from negative to positive; nan if they do not, or more than once."""
-    up = np.flatnonzero((changes[:-1] < 0) & (changes[1:] >= 0))
-    if len(up) != 1 or ((changes[:-1] >= 0) & (changes[1:] < 0)).any():
-        return float("nan")
-    k = int(up[0])
-    return float(np.interp(0.0, changes[k:k + 2], rates[k:k + 2]))
+def _by_calcium(runs: Runs, settings: ProtocolSettings) -> list[Row]:
+    """Pairs in both orders under the Ca2+-based rule, with D-serine at rest, and as high as pairing raises it."""
+    highest = float(np.mean([_d_serine(run, PRE_POST) for run in runs[CONTROL]]))
+    rates = np.geomspace(*_SPAN, _RATES)
+    return [_at_rate(CALCIUM_BASED, f"{order}, D-serine {label}", np.nan, rate, change)
+            for order, lag in ((PRE_POST, settings.lag), (POST_PRE, -settings.lag))
+            for label, d_serine in (("at rest", 0.0), (f"{highest:.2g} uM higher", highest))
+            for rate, change in zip(rates, calcium_changes(rates, d_serine, settings.many, lag), strict=True)]
 
 
-FIND: Mapping[str, Callable[[Mapping[str, Observed], ProtocolSettings], list[Row]]] = MappingProxyType({
+def _by_sliding(runs: Runs, settings: ProtocolSettings) -> list[Row]:
+    """Pulses under the BCM rule, at rest and soon after bursts."""
+    rates, first = np.geomspace(*_SPAN, _RATES), settings.delays[:1]
+    primed = [float(slow_after(run, np.array(first))[0]) for run in runs[TISSUE]]
+    after = [(f"{first[0]:g} s after bursts", seed, slow) for seed, slow in enumerate(primed)]
+    return [_at_rate(SLIDING, condition, seed, rate, change)
+            for condition, seed, slow in (("at rest", np.nan, 0.0), *after)
+            for rate, change in zip(rates, settings.bcm.changes(rates, slow), strict=True)]
+
+
+def _at_rate(rule: str, condition: str, seed: float, rate: float, change: float, vesicles: float = np.nan) -> Row:
+    return {"rule": rule, "condition": condition, "seed": seed, "rate [Hz]": rate, "weight change [%]": 100 * change,
+            "D-serine vesicles fused": vesicles}
+
+
+FIND: Mapping[str, Callable[[Runs, ProtocolSettings], list[Row]]] = MappingProxyType({
     PAIRING: pairing, CLAMP: clamp, A1_BLOCK: a1_block, DEPRESSION: depression, METAPLASTICITY: metaplasticity,
     FREQUENCY: frequency})
 _NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType({

@@ -1,21 +1,19 @@
 """What runs of `protocols` leave: one picture that tells all, a table for each protocol, recordings and a summary."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spatial.geometry.place import Floats
 from spatial.output.figures import ACTIVE as ACTIVE_COLOUR
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
-from spatial.output.movies import save_table
-from spatial.output.recording_file import write_recording, write_summary
 from spatial.scenarios.experiment import after
 from spatial.scenarios.protocol_bench import ACTIVE, PROBABILITY, Observed, observe
 from spatial.scenarios.protocols import (
     A1_BLOCK,
+    CALCIUM_BASED,
     CLAMP,
     DEPRESSION,
     FIND,
@@ -24,15 +22,19 @@ from spatial.scenarios.protocols import (
     PAIRING,
     POST_PRE,
     PRE_POST,
+    SLIDING,
+    TEST_AFTER,
+    THREE_FACTORS,
     TISSUE,
     TISSUE_A1,
     ProtocolSettings,
-    Row,
+    Runs,
     cases,
-    crossover,
+    course,
+    seeds,
 )
-from spatial.scenarios.release_report import headline
-from spatial.scenarios.report import checks_of, mesh_summary
+from spatial.scenarios.rate_curves import crossover
+from spatial.scenarios.report import Row, headline, write
 from spatial.simulate import Progress
 from spatial.units import ms
 
@@ -40,68 +42,71 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WITH, _WITHOUT = COLOURS[2], GREY  # an astrocyte that releases, and one that does not
+_FREE, _BLOCKED = COLOURS[0], COLOURS[1]  # A1 receptors
+_THIN: dict[str, Any] = {"lw": 0.9, "alpha": 0.6}  # a seed
 _ANSWER = ("Its D-serine decides whether paired spikes change a weight. The adenosine of its ATP lowers release, at "
            "silent neighbours too,\nand after intense activity raises the rate from which on a synapse is potentiated.")
 _ROOM = 14.0  # s, before the bursts
-Runs = Mapping[str, Observed]
+_CHANGE = "weight change [%]"
 Tables = Mapping[str, Sequence[Row]]
 
 
-def results(folder: Path, settings: ProtocolSettings, seed: int = 0, progress: Progress | None = None) -> dict[
-        str, list[Row]]:
+def results(folder: Path, settings: ProtocolSettings, progress: Progress | None = None) -> dict[str, list[Row]]:
     """Compute, and write every file into the folder; the rows found by each protocol."""
-    runs, before = dict[str, Observed](), 0.0
+    runs, before = dict[str, list[Observed]](), 0.0
     for name, case in cases(settings).items():
-        runs[name] = observe(case, seed, after(before, progress))
-        before += case.duration
+        runs[name] = []
+        for seed in seeds(settings, name):
+            runs[name].append(observe(case, seed, after(before, progress)))
+            before += case.duration
     tables = {protocol: FIND[protocol](runs, settings) for protocol in settings.chosen}
-    for name, run in runs.items():
-        write_recording(run.recording, folder / f"{name.replace(',', '').replace(' ', '_')}.h5")
-    for protocol, rows in tables.items():
-        save_table(folder / f"{protocol}.csv", rows)
-    one = next(iter(runs.values()))
-    write_summary({"scenario": "protocols", "seed": seed, "settings": asdict(settings),
-                   **checks_of((run.experiment, run.recording) for run in runs.values()),
-                   "mesh": mesh_summary(one.experiment.mesh), "found": tables}, folder / "summary.json")
+    write(folder, "protocols", settings, {f"{name} {seed}": (run.experiment, run.recording)
+                                          for name, of_seeds in runs.items() for seed, run in enumerate(of_seeds)},
+          tables)
     draw(folder / "protocols.png", runs, tables, settings)
     return tables
 
 
 def duration(settings: ProtocolSettings) -> float:
     """Simulated time of all runs together [s]."""
-    return sum(case.duration for case in cases(settings).values())
+    return sum(len(seeds(settings, name)) * case.duration for name, case in cases(settings).items())
 
 
 def draw(path: Path, runs: Runs, tables: Tables, settings: ProtocolSettings) -> None:
     """Draw a panel for each protocol that was run."""
     with style():
         if len(tables) > 1:
-            figure = figure_of(17.0, 11.0)
+            figure = figure_of(17.0, 11.6)
             headline(figure, "What does an astrocyte do to plasticity?", _ANSWER)
-            grid = figure.add_gridspec(2, 3, left=0.065, right=0.985, top=0.83, bottom=0.07, hspace=0.42, wspace=0.29)
+            grid = figure.add_gridspec(2, 3, left=0.065, right=0.985, top=0.84, bottom=0.065, hspace=0.4, wspace=0.29)
+            figure.text(0.985, 0.955, _seeds(settings), ha="right", va="top", fontsize=12, color=GREY)
         else:
-            figure = figure_of(8.0, 6.4)
-            grid = figure.add_gridspec(1, 1, left=0.14, right=0.97, top=0.92, bottom=0.16)
+            figure = figure_of(8.0, 7.0)
+            grid = figure.add_gridspec(1, 1, left=0.14, right=0.97, top=0.91, bottom=0.15)
+            figure.text(0.97, 0.99, _seeds(settings), ha="right", va="top", fontsize=12, color=GREY)
         for number, (protocol, rows) in enumerate(tables.items()):
             _PANELS[protocol](figure.add_subplot(grid[number // 3, number % 3]), runs, rows, settings)
         save(figure, path)
+
+
+def _seeds(settings: ProtocolSettings) -> str:
+    """What thin and thick lines are."""
+    return f"thin: each of {settings.seeds} seeds; thick, and bars: their mean" if settings.seeds > 1 else "one seed"
 
 
 def _pairing(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSettings) -> None:
     """Two orders of spikes, each with and without release: the paired synapse as a bar, silent ones as dots."""
     groups = [(order, astrocyte) for order in (PRE_POST, POST_PRE) for astrocyte in ("releases", "does not release")]
     for k, (order, astrocyte) in enumerate(groups):
-        x, of = k // 2 + 0.42 * (k % 2) - 0.21, [row for row in rows if (row["order"], row["astrocyte"]) == (
-            order, astrocyte)]
-        colour = _WITH if astrocyte == "releases" else _WITHOUT
-        paired = next(row["weight change [%]"] for row in of if row["synapse"] == "paired")
-        axes.bar(x, paired, 0.38, color=colour, label=f"astrocyte {astrocyte}" if k < len(groups) // 2 else None)
-        axes.annotate(_signed(paired), (x, paired), (0, 4 if paired >= 0 else -4), textcoords="offset points",
-                      ha="center", va="bottom" if paired >= 0 else "top", fontsize=11)
-        nearest = sorted((row for row in of if row["synapse"] == "silent"), key=lambda row: row["distance [um]"])
-        silent = [row["weight change [%]"] for row in nearest]
-        axes.plot(np.linspace(x - 0.13, x + 0.13, len(silent)), silent, "o", ms=6, mfc="white", mec=INK, mew=1.2,
-                  label="silent neighbours" if k == 0 else None)
+        of = [row for row in rows if (row["order"], row["astrocyte"]) == (order, astrocyte)]
+        paired = np.array([row[_CHANGE] for row in of if row["synapse"] == "paired"])
+        _bar(axes, x := k // 2 + 0.42 * (k % 2) - 0.21, paired, 0.38, _WITH if astrocyte == "releases" else _WITHOUT,
+             f"astrocyte {astrocyte}" if k < len(groups) // 2 else None)
+        silent = [row for row in of if row["synapse"] == "silent"]
+        near = sorted({row["distance [um]"] for row in silent})
+        axes.plot(np.linspace(x - 0.13, x + 0.13, len(near)),
+                  [np.mean([row[_CHANGE] for row in silent if row["distance [um]"] == one]) for one in near], "o", ms=6,
+                  mfc="white", mec=INK, mew=1.2, label="silent neighbours" if k == 0 else None)
     _zero(axes)
     lag = f"{settings.lag / ms:g} ms before"
     axes.set_xticks([0, 1], [f"pre {lag} post", f"post {lag} pre"])
@@ -111,14 +116,29 @@ def _pairing(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSe
     axes.set_title("Pairing needs the astrocyte")
 
 
+def _bar(axes: "Axes", x: float, values: Floats, width: float, colour: str, label: str | None = None) -> None:
+    """The mean over seeds as a bar with its number, and each seed as a short line across it."""
+    mean = float(values.mean())
+    axes.bar(x, mean, width, color=colour, label=label)
+    if len(values) > 1:
+        axes.hlines(values, x - width / 3, x + width / 3, color=INK, **_THIN)
+    over = mean >= 0
+    axes.annotate(_signed(mean), (x, max(values) if over else min(values)), (0, 4 if over else -4), ha="center",
+                  textcoords="offset points", va="bottom" if over else "top", fontsize=11)
+
+
 def _clamp(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSettings) -> None:
     """A bar for each condition."""
-    values = [row["weight change [%]"] for row in rows]
     what = ("control", "astrocyte's\nCa$^{2+}$ clamped", "clamped,\nD-serine", "its receptor\nblocked")
-    names = [f"{name}\n{row['highest D-serine above rest [uM]']:.2g} µM" for name, row in zip(what, rows, strict=True)]
-    bars = axes.bar(names, values, 0.62, color=[_WITH, _WITHOUT, COLOURS[4], INK])
-    axes.bar_label(bars, [_signed(value) for value in values], fontsize=11, padding=3)
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    names = []
+    colours = (_WITH, _WITHOUT, COLOURS[4], INK)
+    for x, (name, condition, colour) in enumerate(zip(what, conditions, colours, strict=True)):
+        of = [row for row in rows if row["condition"] == condition]
+        _bar(axes, x, np.array([row[_CHANGE] for row in of]), 0.62, colour)
+        names.append(f"{name}\n{np.mean([row['highest D-serine above rest [uM]'] for row in of]):.2g} µM")
     _zero(axes)
+    axes.set_xticks(range(len(names)), names)
     axes.tick_params(axis="x", labelsize=11)
     axes.margins(y=0.15)
     axes.set_ylabel("weight change [%], three factors")
@@ -128,10 +148,10 @@ def _clamp(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSett
 
 def _a1_block(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSettings) -> None:
     """The paired-pulse ratio at the silent synapse over time."""
-    for label, colour, mark in (("free", COLOURS[0], "o"), ("blocked", COLOURS[1], "s")):
+    for label, colour, mark in (("free", _FREE, "o"), ("blocked", _BLOCKED, "s")):
         of = [row for row in rows if row["A1 receptors"] == label]
-        axes.plot([row["after the bursts [s]"] for row in of], [row["paired-pulse ratio"] for row in of], mark + "-",
-                  color=colour, ms=8, mec="white", label=f"A$_1$ receptors {label}")
+        times, ratios = _by_seed(of, "after the bursts [s]", "paired-pulse ratio")
+        _spread(axes, times, ratios, mark + "-", color=colour, ms=8, mec="white", label=f"A$_1$ receptors {label}")
     _bursts(axes, settings)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("time after the bursts [s]")
@@ -140,82 +160,151 @@ def _a1_block(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolS
     axes.set_title("A$_1$ block: paired pulses do not change")
 
 
+def _spread(axes: "Axes", x: Floats, values: Floats, line: str, **look: Any) -> None:
+    """(seeds, n) values at (n,) x: a thin line for each seed, and the mean."""
+    if len(values) > 1:
+        axes.plot(x, values.T, color=look["color"], **_THIN)
+    axes.plot(x, values.mean(axis=0), line, **look)
+
+
+def _by_seed(rows: Sequence[Row], along: str, what: str) -> tuple[Floats, Floats]:
+    """(n,) of one column, and (seeds, n) of another."""
+    numbers = dict.fromkeys(str(row["seed"]) for row in rows)
+    x = [row[along] for row in rows if str(row["seed"]) == next(iter(numbers))]
+    return np.array(x), np.array([[row[what] for row in rows if str(row["seed"]) == one] for one in numbers])
+
+
 def _depression(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSettings) -> None:
-    """Release at the silent synapses over time."""
-    for name, colour, label in ((TISSUE, COLOURS[0], "free"), (TISSUE_A1, COLOURS[1], "blocked")):
-        run = runs[name]
-        silent = np.delete(run.recording[PROBABILITY], ACTIVE, axis=1)
-        axes.plot(run.recording.times - settings.last_burst, 100 * silent / silent[0], color=colour, lw=1.6,
-                  label=[f"A$_1$ receptors {label}", *[None] * (silent.shape[1] - 1)])
-    row = rows[0]
-    start = settings.last_burst - runs[TISSUE].case.trains[ACTIVE][0]
-    for text, key, shift in (("half gone\n{:.2g} s from\n1st spike", "half of it after [s]", -8),
-                             ("half back\n{:.2g} s from\n1st spike", "half of it again after [s]", 8)):
-        if np.isfinite(row[key]):
-            at = (row[key] - start, 100 - row["largest fall of release [%]"] / 2)
-            axes.plot(*at, "o", color=INK, ms=7)
-            axes.annotate(text.format(row[key]), at, (shift, 0), textcoords="offset points", va="center", fontsize=11,
-                          ha="left" if shift > 0 else "right")
+    """Release over time, at all silent synapses on average."""
+    for name, colour, label in ((TISSUE, _FREE, "free"), (TISSUE_A1, _BLOCKED, "blocked")):
+        times = runs[name][0].recording.times
+        released = np.array([np.interp(times, run.recording.times, _silent(run)) for run in runs[name]])
+        _spread(axes, times - settings.last_burst, 100 * released, "-", color=colour, lw=2.4,
+                label=f"A$_1$ receptors {label}")
+        if name == TISSUE:
+            _half_times(axes, course(times - runs[name][0].case.trains[ACTIVE][0], released.mean(axis=0)), settings)
     _bursts(axes, settings)
     axes.set_ylim(0, 105)
     axes.set_xlim(left=-settings.last_burst - _ROOM)
     axes.set_xlabel("time after the bursts [s]")
     axes.set_ylabel("release at silent synapses\n[% of that before]")
     axes.legend(frameon=False, fontsize=10, loc="lower left", handlelength=1.2)
-    axes.set_title(f"Silent neighbours release up to {row['largest fall of release [%]']:.0f} % less")
+    shown = [row["largest fall of release [%]"] for row in rows if row["what"] == rows[0]["what"]]
+    axes.set_title(f"Silent neighbours release {_range(shown[:len(shown) // 2])} % less")
+
+
+def _silent(run: Observed) -> Floats:
+    """(times,) release over that at the start, averaged over the silent synapses."""
+    silent = np.delete(run.recording[PROBABILITY], ACTIVE, axis=1)
+    return np.asarray((silent / silent[0]).mean(axis=1))
+
+
+def _half_times(axes: "Axes", found: Row, settings: ProtocolSettings) -> None:
+    """When release is half down and half up again, from the first spike on, beside the mean."""
+    first = settings.first + settings.gap - settings.last_burst
+    for text, key, shift in (("half gone\n{:.2g} s from\n1st spike", "half of it after [s]", -8),
+                             ("half back\n{:.2g} s from\n1st spike", "half of it again after [s]", 8)):
+        if np.isfinite(found[key]):
+            at = (found[key] + first, 100 - found["largest fall of release [%]"] / 2)
+            axes.plot(*at, "o", color=INK, ms=7)
+            axes.annotate(text.format(found[key]), at, (shift, 0), textcoords="offset points", va="center",
+                          fontsize=11, ha="left" if shift > 0 else "right")
 
 
 def _metaplasticity(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSettings) -> None:
     """The same test before the bursts and later and later after them."""
-    before, later = rows[0], rows[1:]
-    delays = [row["test after the bursts [s]"] for row in later]
-    values = [row["weight change [%]"] for row in later]
-    axes.axhline(before["weight change [%]"], color=GREY, ls="--", lw=1.6)
-    axes.text(0.02, before["weight change [%]"], "before the bursts", color=GREY, va="bottom",
-              transform=axes.get_yaxis_transform(), fontsize=11)
-    axes.plot(delays, values, color=INK, lw=1.6, zorder=1)
-    axes.scatter(delays, values, s=80, c=[COLOURS[1] if value > 0 else COLOURS[0] for value in values], zorder=2)
+    before = float(rows[0][_CHANGE])
+    delays, values = _by_seed([row for row in rows if np.isfinite(row[TEST_AFTER])], TEST_AFTER, _CHANGE)
+    axes.axhline(before, color=GREY, ls="--", lw=1.6)
+    axes.text(0.02, before, "before the bursts", color=GREY, va="bottom", transform=axes.get_yaxis_transform(),
+              fontsize=11)
+    _spread(axes, delays, values, "-", color=INK, lw=2.2, zorder=1)
+    mean = values.mean(axis=0)
+    axes.scatter(delays, mean, s=80, c=[COLOURS[1] if value > 0 else COLOURS[0] for value in mean], zorder=2)
     axes.set_xscale("log")
     axes.set_xticks(delays, [f"{delay:g}" for delay in delays])
     axes.minorticks_off()
     _zero(axes)
     axes.margins(y=0.15)
     axes.set_xlabel("test after the bursts [s]")
-    axes.set_ylabel(f"weight change by {settings.pulses} pulses\nat {settings.test:g} Hz [%], BCM")
-    turned = "depresses" if values[0] < 0 else "potentiates less"
-    axes.set_title(f"After bursts the same test {turned}")
+    axes.set_ylabel(f"weight change by {settings.bcm.pulses} pulses\nat {settings.test:g} Hz [%], BCM")
+    axes.set_title(turned(before, values[:, 0]))
+    depresses = int((values < 0).any(axis=1).sum())
+    axes.text(0.98, 0.05, f"it depresses at some time in\n{depresses} of {len(values)} seeds", ha="right", fontsize=11,
+              transform=axes.transAxes)
+
+
+def turned(before: float, soonest: Floats) -> str:
+    """What (seeds,) weight changes by the first test after bursts all have in common, against that `before`."""
+    if (soonest < 0).all():
+        return "After bursts the same test depresses"
+    if (soonest < before).all():
+        return "After bursts the same test potentiates less"
+    return f"After bursts it potentiates less in {(soonest < before).sum()} of {len(soonest)} seeds"
 
 
 def _frequency(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: ProtocolSettings) -> None:
-    """Above, pairs under the three-factor rule; below, the BCM curves before and after bursts."""
+    """From above: pairs under the three-factor rule, pairs under the Ca2+-based rule, pulses under the BCM rule."""
     axes.set_axis_off()
     axes.set_title("Weight change against rate")
-    upper, lower = axes.inset_axes((0, 0.62, 1, 0.36)), axes.inset_axes((0, 0, 1, 0.54))
-    for condition, colour in (("D-serine of the astrocyte", _WITH), ("without it", _WITHOUT)):
-        upper.plot(*_curve(rows, condition), "o-", color=colour, ms=7, mec="white", label=condition)
-    upper.set_ylabel(f"{settings.pairs} pairs [%],\nthree factors", fontsize=11)
-    upper.margins(y=0.12)
-    upper.set_ylim(top=1.9 * upper.get_ylim()[1])
-    for condition, colour in zip(dict.fromkeys(row["condition"] for row in rows if row["rule"] == "BCM"),
-                                 (GREY, ACTIVE_COLOUR), strict=True):
-        rates, changes = _curve(rows, condition)
-        lower.plot(rates, changes, color=colour, label=f"{condition}: 0 at {crossover(rates, changes):.3g} Hz")
-    lower.set_yscale("symlog", linthresh=1.0)
-    lower.set_yticks([-10, -1, 0, 1, 10, 100], ["\N{MINUS SIGN}10", "\N{MINUS SIGN}1", "0", "1", "10", "100"])
-    lower.set_ylabel(f"{settings.pulses} pulses [%],\nBCM", fontsize=11)
-    lower.set_xlabel("rate [Hz]")
-    for one in (upper, lower):
-        one.set_xscale("log")
-        one.set_xlim(0.9, 110)
-        one.set_xticks([1, 10, 100], ["1", "10", "100"] if one is lower else [])
-        _zero(one)
-        one.legend(frameon=False, fontsize=10, loc="upper right" if one is upper else "upper left")
+    parts = [axes.inset_axes((0, low, 1, high)) for low, high in ((0.75, 0.25), (0.375, 0.33), (0.0, 0.33))]
+    for part, rule, draw_rule, said in zip(parts, (THREE_FACTORS, CALCIUM_BASED, SLIDING),
+                                           (_three_factors, _calcium_based, _sliding),
+                                           (f"{settings.pairs} pairs [%],\nthree factors", f"{settings.many} pairs "
+                                            "[%],\nCa$^{2+}$ rule", f"{settings.bcm.pulses} pulses\n[%], BCM"),
+                                           strict=True):
+        by = dict[str, list[Row]]()
+        for row in rows:
+            if row["rule"] == rule:
+                by.setdefault(row["condition"], []).append(row)
+        draw_rule(part, by)
+        part.set_ylabel(said, fontsize=11)
+        part.set_xscale("log")
+        part.set_xlim(0.09, 110)
+        part.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"] if part is parts[-1] else [])
+        part.tick_params(labelsize=11)
+        _zero(part)
+    parts[-1].set_xlabel("rate [Hz]")
 
 
-def _curve(rows: Sequence[Row], condition: str) -> tuple[Floats, Floats]:
-    """Rates [Hz] and weight changes [%] of one condition."""
-    of = [row for row in rows if row["condition"] == condition]
-    return np.array([row["rate [Hz]"] for row in of]), np.array([row["weight change [%]"] for row in of])
+def _three_factors(axes: "Axes", by: Mapping[str, Sequence[Row]]) -> None:
+    for (condition, rows), colour in zip(by.items(), (_WITH, _WITHOUT), strict=True):
+        _spread(axes, *_by_seed(rows, "rate [Hz]", _CHANGE), "o-", color=colour, ms=7, mec="white", label=condition)
+    axes.margins(y=0.15)
+    axes.legend(frameon=False, fontsize=10, loc="center left", handlelength=1.2)
+
+
+def _calcium_based(axes: "Axes", by: Mapping[str, Sequence[Row]]) -> None:
+    """Both orders of the spikes, each named at its curves, at each level of D-serine."""
+    for k, ((condition, rows), colour) in enumerate(zip(by.items(), (_WITHOUT, _WITH) * 2, strict=True)):
+        order, level = condition.split(", ")
+        rates, changes = _by_seed(rows, "rate [Hz]", _CHANGE)
+        _spread(axes, rates, changes, "-" if k < len(by) // 2 else "--", color=colour, lw=2,
+                label=level.replace("uM", "µM") if k < len(by) // 2 else None)
+        if colour == _WITHOUT:
+            up = changes[0, 0] > 0
+            axes.annotate(order, (rates[0], changes[0, 0]), (6, 9 if up else -4), textcoords="offset points",
+                          fontsize=10, va="bottom" if up else "top")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.25 * (high - low), high + 0.35 * (high - low))
+    axes.legend(frameon=False, fontsize=10, loc="upper left", ncols=2, handlelength=1.2, columnspacing=1,
+                borderaxespad=0)
+
+
+def _sliding(axes: "Axes", by: Mapping[str, Sequence[Row]]) -> None:
+    for (condition, rows), colour in zip(by.items(), (GREY, ACTIVE_COLOUR), strict=True):
+        rates, changes = _by_seed(rows, "rate [Hz]", _CHANGE)
+        _spread(axes, rates, changes, "-", color=colour, lw=2,
+                label=f"{condition}: 0 at {_range([crossover(rates, one) for one in changes])} Hz")
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.set_yticks([-10, 0, 10, 100], ["\N{MINUS SIGN}10", "0", "10", "100"])
+    axes.legend(frameon=False, fontsize=10, loc="upper left")
+
+
+def _range(values: Sequence[float]) -> str:
+    """From the least to the most, or one number."""
+    low, high = f"{min(values):.2g}", f"{max(values):.2g}"
+    return low if low == high else f"{low}-{high}".replace("-", "\N{EN DASH}")
 
 
 def _bursts(axes: "Axes", settings: ProtocolSettings) -> None:

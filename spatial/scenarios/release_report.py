@@ -1,8 +1,5 @@
-"""What the reports of sweeps of releases into a cleft share: their files, and glutamate seen along the axis."""
+"""What the reports of sweeps of releases into a cleft share: glutamate seen along the axis."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,36 +7,19 @@ import numpy as np
 from spatial.geometry.cleft import Cleft
 from spatial.geometry.place import Ints, Place
 from spatial.output.figures import ACTIVE, INK
-from spatial.output.movies import save_table
-from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE
 from spatial.scenarios.release_in_cleft import Observed
-from spatial.scenarios.report import checks_of, mesh_summary
 from spatial.units import ms, um
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import Collection
-    from matplotlib.figure import Figure
-
-Row = dict[str, Any]
 
 LOWEST, HIGHEST = 0.1, 1000.0  # uM, the ends of the colours
 SHOWN = 0.6 * um  # from the axis
 MAP = "viridis"
 _SAME = 1e-6  # um
 _CORNERS = ([0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3])
-
-
-def write(folder: Path, name: str, settings: Any, labels: Sequence[str], runs: Sequence[Observed],
-          rows: Sequence[Row]) -> None:
-    """The recording of each run under its label, the rows as a table, and the summary."""
-    for label, run in zip(labels, runs, strict=True):
-        write_recording(run.recording, folder / f"{label}.h5")
-    save_table(folder / f"{name}.csv", rows)
-    write_summary({"scenario": name, "settings": asdict(settings),
-                   **checks_of((run.release.experiment, run.recording) for run in runs),
-                   "mesh": mesh_summary(runs[0].release.experiment.mesh), "found": rows}, folder / "summary.json")
 
 
 def plane_of(place: Place, z: float) -> Ints:
@@ -87,9 +67,3 @@ def colour_bar(axes: "Axes", field: "Collection") -> None:
     """A bar beside the axes for the colours of `draw_field`."""
     bar = axes.figure.colorbar(field, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
     bar.set_label("glutamate [µM]")
-
-
-def headline(figure: "Figure", question: str, answer: str) -> None:
-    """The question of a picture above its answer, of two lines at most."""
-    figure.text(0.015, 0.985, question, fontweight="bold", fontsize=19, va="top")
-    figure.text(0.015, 0.935, answer, fontsize=14, va="top")

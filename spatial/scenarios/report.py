@@ -1,9 +1,9 @@
-"""What a run of an experiment leaves for people: the summary and four pictures."""
+"""What runs of experiments leave for people: tables, recordings and summaries; of the tripartite one, four pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,18 @@ from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Highest
 from spatial.observe.recording import Recording
 from spatial.output.figures import Panel, heterosynaptic_map, time_courses
+from spatial.output.movies import save_table
+from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain
 from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.settings import SYNAPSES, Settings
 from spatial.units import nm
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = dict[str, Any]
+Seen = tuple[Experiment, Recording]
 
 _NEURONS = {"bouton": BOUTON, "spine": SPINE}
 _GAP = 4 * nm
@@ -94,7 +102,30 @@ def drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
     return found
 
 
-def checks_of(runs: Iterable[tuple[Experiment, Recording]]) -> dict[str, float]:
+def write(folder: Path, scenario: str, settings: Any, runs: Mapping[str, Seen],
+          found: Sequence[Row] | Mapping[str, Sequence[Row]], others: Iterable[Seen] = (), **more: Any) -> None:
+    """The recording of each run under its name, the rows as a table or several by name, and the summary.
+
+    `others` are runs that are checked alone; `more` goes into the summary. In a table, a row has nan in columns that
+    only others have.
+    """
+    for name, (_, recording) in runs.items():
+        write_recording(recording, folder / f"{name.replace(',', '').replace(' ', '_')}.h5")
+    for name, rows in (found if isinstance(found, Mapping) else {scenario: found}).items():
+        columns = dict.fromkeys(column for row in rows for column in row)
+        save_table(folder / f"{name}.csv", [{one: row.get(one, float("nan")) for one in columns} for row in rows])
+    first, _ = next(iter(runs.values()))
+    write_summary({"scenario": scenario, "settings": asdict(settings), **checks_of((*runs.values(), *others)),
+                   "mesh": mesh_summary(first.mesh), "found": found, **more}, folder / "summary.json")
+
+
+def headline(figure: "Figure", question: str, answer: str) -> None:
+    """The question of a picture above its answer, of two lines at most."""
+    figure.text(0.015, 0.985, question, fontweight="bold", fontsize=19, va="top")
+    figure.text(0.015, 0.935, answer, fontsize=14, va="top")
+
+
+def checks_of(runs: Iterable[Seen]) -> dict[str, float]:
     """The worst of all runs: how far what is conserved drifted, over its turnover, and the smallest concentration."""
     all_runs = list(runs)
     return {"largest relative drift": max(drift for one in all_runs for drift in drifts(*one).values()),
