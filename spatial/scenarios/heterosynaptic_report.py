@@ -271,9 +271,10 @@ def _look(block: str) -> dict[str, Any]:
 
 
 def _against(axes: "Axes", values: Floats, x: Floats, look: dict[str, Any]) -> None:
-    """Every pair as a dot, averaged over seeds; bins with as many pairs each as a line with its band."""
+    """Every pair as a dot, averaged over seeds; bins with as many pairs each, of two places at least, as a line."""
     axes.plot(x, values.mean(axis=0), "o", ms=4, mec="none", color=look["color"], alpha=0.35)
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, _BINS + 1)))
+    bins = min(_BINS, len(np.unique(x)) // 2)
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)))
     edges[-1] += 1e-9
     if len(edges) > 2:
         middle, found = binned(values, x, edges)
