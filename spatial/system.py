@@ -36,15 +36,25 @@ class Layout:
 
     def block(self, u: Floats, place: str) -> Floats:
         """(n, m) view of the part of `u` that belongs to a place, a column per species."""
-        m = len(self.places[place])
-        n = len(self.places[place][0].place)
-        start = self.starts[place]
-        return u[start:start + n * m].reshape(n, m)
+        span, shape = self._blocks[place]
+        return u[span].reshape(shape)
 
     def index(self, species: Species) -> Ints:
         """(n,) positions of a species in the flat state."""
-        name, n = species.place.name, len(species.place)
-        return self.starts[name] + self.columns[species] + len(self.places[name]) * np.arange(n)
+        at = self.slices[species]
+        return np.arange(at.start, at.stop, at.step)
+
+    @cached_property
+    def slices(self) -> Mapping[Species, slice]:
+        """The part of the flat state that is a species'."""
+        return {one: slice(span.start + column, span.stop, shape[1]) for name, (span, shape) in self._blocks.items()
+                for column, one in enumerate(self.places[name])}
+
+    @cached_property
+    def _blocks(self) -> Mapping[str, tuple[slice, tuple[int, int]]]:
+        """The part of the flat state that belongs to a place, and its shape (n, m)."""
+        shapes = {name: (len(of[0].place), len(of)) for name, of in self.places.items()}
+        return {name: (slice(self.starts[name], self.starts[name] + n * m), (n, m)) for name, (n, m) in shapes.items()}
 
     def within(self, whole: "Layout") -> Ints:
         """(size,) where its unknowns lie in the flat state of another layout, which has all its species."""
@@ -98,10 +108,11 @@ class State:
     layout: Layout
 
     def __getitem__(self, species: Species) -> Floats:
-        if species not in self.layout.columns:
+        part = self.layout.slices.get(species)
+        if part is None:
             raise InputError(f"{species!r} is not a species of this model; "
                              f"it has {sorted(s.name for s in self.layout.columns)}")
-        return self.layout.block(self.values, species.place.name)[:, self.layout.columns[species]]
+        return self.values[part]
 
 
 @dataclass(frozen=True)
@@ -114,8 +125,14 @@ class Nearby:
     state: Concentrations
     where: Place
     read: Callable[[Species], None]
+    seen: dict[Species, Floats] = field(default_factory=dict)  # so far: the state must stay as it is meanwhile
 
     def __getitem__(self, species: Species) -> Floats:
+        if species not in self.seen:
+            self.seen[species] = self._looked_up(species)
+        return self.seen[species]
+
+    def _looked_up(self, species: Species) -> Floats:
         values = self.state[species]
         self.read(species)
         index = touched(self.where, species.place)
@@ -272,7 +289,8 @@ class System:
         return [m for m in self.model.mechanisms if isinstance(m, Crossings)]
 
     @cached_property
-    def _with_paths(self) -> list[Any]:
+    def with_paths(self) -> list[Any]:
+        """The mechanisms with random states of their own."""
         return [m for m in self.model.mechanisms if isinstance(m, Paths)]
 
     @cached_property
@@ -283,10 +301,10 @@ class System:
               rng: np.random.Generator) -> "Plan | None":
         """What the mechanisms with random states of their own do in `horizon` [s], at the mean of the states `before`
         and `after`; None without any."""
-        if not self._with_paths:
+        if not self.with_paths:
             return None
         state = self.state((before + after) / 2)
-        drawn = [(one, one.path(self._nearby(state, one), t, horizon, rng)) for one in self._with_paths]
+        drawn = [(one, one.path(self._nearby(state, one), t, horizon, rng)) for one in self.with_paths]
         return Plan(drawn, min(horizon, *(path.first for _, path in drawn)))
 
     def follow(self, u: Floats, plan: "Plan") -> bool:

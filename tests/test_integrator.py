@@ -16,7 +16,7 @@ from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.integrate.implicit import prepare
 from spatial.integrate.rosenbrock import ROS2, Rosenbrock
-from spatial.integrate.step_control import Tolerance, tolerated
+from spatial.integrate.step_control import Tolerance, after_event, tolerated
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, peak, total
 from spatial.operators.control_volumes import discretise
@@ -84,6 +84,19 @@ def distance(species: Species, one: Floats, other: Floats) -> float:
     """Relative L2 distance of two fields."""
     weight = species.place.measure
     return float(np.sqrt(weight @ (one - other) ** 2 / (weight @ other ** 2)))
+
+
+@dataclass(frozen=True)
+class From:
+    """A constant gain from `start` [s] on."""
+
+    where: Place
+    species: Species
+    start: float
+    gain: float
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        return {self.species: self.gain if t >= self.start else 0.0}
 
 
 # Conservation and positivity
@@ -281,6 +294,42 @@ def test_steps_land_on_events_exactly_and_jumps_are_whole():
         assert before == 1.0 + 3.0 * number
         assert after == before + 3.0
     assert run.times[-1] == 0.1
+
+
+def tried(model: Model, jump: float, t: float, dt: float) -> float:
+    """The length tried after an event at `t` that adds `jump` to the first species, after steps of `dt`."""
+    system = assemble(model)
+    before, after = system.initial(), system.initial()
+    system.state(after)[model.species[0]][:] += jump
+    return after_event(system, before, after, t, dt, Tolerance(1e-2))
+
+
+def test_the_step_tried_after_an_event_is_as_long_as_what_it_set_off_may_err():
+    place, k, jump = pool("pool", [1.0]), 50.0, 2.0
+    c, ledger = Species("c", place, 1.0, scale=1.0), Species("ledger", place)
+    allowed = 1e-2 * (1.0 + jump + 1.0)
+    model = Model([c], [Decay(place, c, k)])
+    assert tried(model, jump, 0.0, 1.0) == pytest.approx(np.sqrt(allowed / jump) / k, rel=1e-6)
+    assert tried(model, jump, 0.0, 1e-4) == 1e-4
+    assert tried(Model([ledger, c], model.mechanisms), jump, 0.0, 1.0) == 1.0
+
+
+def test_what_begins_at_an_instant_without_a_jump_shortens_the_next_step():
+    place, k, gain = pool("pool", [1.0]), 50.0, 1e3
+    c = Species("c", place, 1.0, scale=1.0)
+    model = Model([c], [Decay(place, c, k), From(place, c, 0.5, gain)])
+    assert tried(model, 0.0, 0.5, 1.0) == pytest.approx(np.sqrt(1e-2 * 2.0 / (k * gain)), rel=1e-6)
+    assert tried(model, 0.0, 0.6, 0.05) == 0.05
+
+
+def test_hardly_a_step_after_an_event_is_rejected():
+    place, doses = ball(0.1), 10.0 ** np.arange(-1, 5)
+    c = Species("c", place, 1.0, D=200.0)
+    spots = [spot(place, 10 * k) for k in range(len(doses))]
+    spikes = [Spikes(one, c, np.array([0.01 * (k + 1)]), dose * one.measure[0])
+              for k, (one, dose) in enumerate(zip(spots, doses, strict=True))]
+    run = simulate(Model([c], [*spikes, Decay(place, c, 100.0)]), 0.1, [total(c)])
+    assert run.provenance["rejected steps"] <= 2
 
 
 @pytest.mark.parametrize("relative", [1e-2, 3e-3, 1e-3])

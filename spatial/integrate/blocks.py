@@ -106,19 +106,26 @@ def invert_blocks(blocks: Floats, inverse: Floats, low: int, high: int) -> None:
     """Write the inverses of (n, m, m) blocks into `inverse`; the blocks are left factored."""
     m = blocks.shape[1]
     factor_blocks(blocks, low, high)
-    column = np.empty(m)
     for e in range(low, high):
-        for c in range(m):
-            for i in range(m):
-                column[i] = 1.0 if i == c else 0.0
-                for j in range(i):
-                    column[i] -= blocks[e, i, j] * column[j]
-            for i in range(m - 1, -1, -1):
-                for j in range(i + 1, m):
-                    column[i] -= blocks[e, i, j] * column[j]
-                column[i] /= blocks[e, i, i]
-            for i in range(m):
-                inverse[e, i, c] = column[i]
+        block, found = blocks[e], inverse[e]
+        for i in range(m):
+            for c in range(m):
+                found[i, c] = 1.0 if i == c else 0.0
+            for j in range(i):
+                _take(block[i, j], found[j], found[i])
+        for i in range(m - 1, -1, -1):
+            for j in range(i + 1, m):
+                _take(block[i, j], found[j], found[i])
+            for c in range(m):
+                found[i, c] /= block[i, i]
+
+
+@njit(cache=True, nogil=True)
+def _take(part: float, row: Floats, of: Floats) -> None:
+    """of -= part row; blocks of reactions are mostly zeros."""
+    if part != 0.0:
+        for c in range(len(row)):
+            of[c] -= part * row[c]
 
 
 def inverse_blocks(blocks: Floats, team: Team) -> Floats:

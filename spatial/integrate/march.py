@@ -56,17 +56,19 @@ class Hybrid:
             self.u, self.t = u, t
             while self.t < t + plan.dt:
                 self._step(t + plan.dt)
+        before = self.u.copy()
         happened = self.system.leap(self.u, self.t, self.t - t, self.rng)
         happened |= plan is not None and self.system.follow(self.u, plan)
         if self._cross() or happened:
-            self._shorten()
+            self._shorten(before)
         return self.t - t
 
     def jump(self) -> None:
         """Let mechanisms with an instant now act."""
+        before = self.u.copy()
         acted = self.system.jump(self.u, self.t)
         if self._cross() or acted:
-            self._shorten()
+            self._shorten(before)
 
     def _step(self, end: float) -> None:
         """A step of the field alone."""
@@ -125,8 +127,9 @@ class Hybrid:
             self.system.cross(self.u, self.t, where, self.rng)
         return True
 
-    def _shorten(self) -> None:
-        self._dt = after_event(self.system, self.u, self.t, self._dt, self.tolerance)
+    def _shorten(self, before: Floats) -> None:
+        """A shorter next step, as far as the event that changed the state `before` takes one."""
+        self._dt = after_event(self.system, before, self.u, self.t, self._dt, self.tolerance)
 
 
 class Molecules:
