@@ -259,10 +259,10 @@ class System:
         return min((float(state[one].min()) for one in self.model if not one.signed), default=0.0)
 
     def jump(self, u: Floats, t: float) -> bool:
-        """Let every mechanism with an instant at `t` act on `u`; whether one did."""
-        acting = [m for m in self.model.mechanisms if isinstance(m, Jumps) and t in m.instants]
+        """Let every mechanism with an instant at `t` act on `u`, each as it was just before; whether one did."""
+        before, acting = self.state(u.copy()), [m for m, instants in self._jumping if t in instants]
         for mechanism in acting:
-            self.add(u, mechanism, mechanism.jump(self._nearby(self.state(u), mechanism), t))
+            self.add(u, mechanism, mechanism.jump(self._nearby(before, mechanism), t))
         return bool(acting)
 
     def leap(self, u: Floats, t: float, dt: float, rng: np.random.Generator) -> bool:
@@ -294,6 +294,11 @@ class System:
         return [m for m in self.model.mechanisms if isinstance(m, Paths)]
 
     @cached_property
+    def _jumping(self) -> list[tuple[Any, frozenset[float]]]:
+        return [(m, frozenset(np.asarray(m.instants, float).tolist()))
+                for m in self.model.mechanisms if isinstance(m, Jumps)]
+
+    @cached_property
     def _leaping(self) -> list[Any]:
         return [m for m in self.model.mechanisms if isinstance(m, Leaps)]
 
@@ -315,8 +320,7 @@ class System:
 
     def instants(self) -> Floats:
         """(k,) sorted times at which some mechanism jumps."""
-        return np.unique(np.concatenate([np.zeros(0)] + [
-            np.asarray(m.instants, float) for m in self.model.mechanisms if isinstance(m, Jumps)]))
+        return np.array(sorted(set[float]().union(*(instants for _, instants in self._jumping))))
 
     @cached_property
     def changing(self) -> Layout:

@@ -27,6 +27,22 @@ from spatial.units import ion_flux
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Swap:
+    """At 0.5 s as much is added to one species as there is of the other."""
+
+    where: Place
+    to: Species
+    of: Species
+    instants: tuple[float, ...] = (0.5,)
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        return {}
+
+    def jump(self, c: Any, t: float) -> dict[Species, Any]:
+        return {self.to: c[self.of]}
+
+
 @dataclass(frozen=True)
 class Binding:
     """free + buffer <-> bound."""
@@ -463,3 +479,13 @@ def test_a_mechanism_that_names_what_is_not_there_is_refused():
         assemble(Model([c], [Source(place, c, np.ones(3))]))
     with pytest.raises(InputError, match=r"^two species of this model are called 'Ca'; give each its own name$"):
         Model([c, c])
+
+
+def test_what_acts_at_one_instant_sees_the_state_before_in_whatever_order():
+    place = pool("cell", [1.0])
+    one, other = Species("one", place, 1.0), Species("other", place, 2.0)
+    swaps = [Swap(place, one, other), Swap(place, other, one)]
+    for mechanisms in (swaps, swaps[::-1]):
+        u = (system := assemble(Model([one, other], mechanisms))).initial()
+        assert system.jump(u, 0.5)
+        assert u.tolist() == [3.0, 3.0]

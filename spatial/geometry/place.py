@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -73,7 +74,7 @@ class Place:
         """Unit of the measure: "um^3", "um^2" or "1"."""
         return _MEASURE_UNIT[self.dimension]
 
-    @property
+    @cached_property
     def total(self) -> float:
         """Sum of the measure: the volume [um^3], area [um^2] or number."""
         return float(self.measure.sum())
