@@ -17,10 +17,10 @@ from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.mglur import GqReceptor
 from spatial.mechanisms.plc import PLCBeta
 from spatial.mechanisms.serca import SERCA
-from spatial.synapses.gates import CoagonistGate
+from spatial.synapses.plasticity.gates import CoagonistGate
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import regular
-from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.units import Hz, molecule, ms, nm, s, uM, um
 
 tissue = sp.grid("ecs", (-1.5 * um,) * 3, (1.5 * um,) * 3, 300 * nm, volume_fraction=0.2, tortuosity=1.6)

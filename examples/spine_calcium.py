@@ -13,8 +13,8 @@ import numpy as np
 import spatial as sp
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
-from spatial.synapses.calcium_rule import CalciumRule
 from spatial.synapses.glutamate_receptors import AMPA, NMDA, ReceptorStates
+from spatial.synapses.plasticity.calcium_rule import CalciumRule
 from spatial.synapses.postsynaptic import AdEx, with_neurons
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import Firing, regular

@@ -20,9 +20,9 @@ from spatial.mechanisms.drawn_exocytosis import Waits
 from spatial.mechanisms.ip3r_channels import Scheme, denizot
 from spatial.mechanisms.uptake import ASCT, Carrier
 from spatial.model import Held, Species
-from spatial.synapses.gates import CoagonistGate, Gate
 from spatial.synapses.glutamate_receptors import NMDA, Receptor
 from spatial.synapses.network import Partner
+from spatial.synapses.plasticity.gates import CoagonistGate, Gate
 from spatial.synapses.release import A1Inhibition, ReleaseProbability
 from spatial.synapses.synaptic_current import SynapticCurrent
 from spatial.synapses.vesicles import Draws, draw
@@ -33,7 +33,7 @@ PLACE = pool("cytosol", [1.0])
 def mechanism_classes() -> Iterator[type]:
     """All dataclasses with rates and a place of their own that live in the two packages of mechanisms."""
     for package in (spatial.mechanisms, spatial.synapses):
-        for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             for _, kind in inspect.getmembers(importlib.import_module(found.name), inspect.isclass):
                 if kind.__module__ == found.name and is_dataclass(kind) and hasattr(kind, "rates") and (
                         "where" in kind.__dataclass_fields__):

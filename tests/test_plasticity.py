@@ -17,16 +17,16 @@ from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
 from spatial.synapses import spikes
-from spatial.synapses.bcm import BCM
-from spatial.synapses.calcium_rule import CalciumRule, SpikeCalcium, time_above
-from spatial.synapses.gates import CoagonistFactor, CoagonistGate, ConstantGate, HillGate
-from spatial.synapses.scaling import SynapticScaling
-from spatial.synapses.slow_signal import SlowSignal
-from spatial.synapses.spike_rates import SpikeRates
+from spatial.synapses.plasticity.bcm import BCM
+from spatial.synapses.plasticity.calcium_rule import CalciumRule, SpikeCalcium, time_above
+from spatial.synapses.plasticity.gates import CoagonistFactor, CoagonistGate, ConstantGate, HillGate
+from spatial.synapses.plasticity.scaling import SynapticScaling
+from spatial.synapses.plasticity.slow_signal import SlowSignal
+from spatial.synapses.plasticity.spike_rates import SpikeRates
+from spatial.synapses.plasticity.stdp import PairSTDP
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.spikes import Firing
-from spatial.synapses.stdp import PairSTDP
 from spatial.synapses.synaptic_current import BackPropagation, SpineCalcium, SynapticCurrent
-from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.system import assemble
 from spatial.units import Hz, ms, mV, s, uM
 from tests.toy_mechanisms import Decay, Source, Spikes

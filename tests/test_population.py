@@ -18,13 +18,13 @@ from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
-from spatial.synapses.calcium_rule import CalciumRule
-from spatial.synapses.gates import HillGate
+from spatial.synapses.plasticity.calcium_rule import CalciumRule
+from spatial.synapses.plasticity.gates import HillGate
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.population import Population, events
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import Firing, poisson
 from spatial.synapses.synaptic_current import SpineCalcium, SynapticCurrent
-from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.system import assemble
 from spatial.units import ms, s
 from tests.toy_places import synapses

@@ -48,12 +48,12 @@ from spatial.scenarios.protocols_report import duration, turned
 from spatial.scenarios.rate_curves import BCMTest, calcium_changes, crossover
 from spatial.scenarios.report import checks_of
 from spatial.simulate import simulate
-from spatial.synapses.bcm import BCM
-from spatial.synapses.calcium_rule import CalciumRule, SpikeCalcium
-from spatial.synapses.gates import CoagonistFactor, CoagonistGate
+from spatial.synapses.plasticity.bcm import BCM
+from spatial.synapses.plasticity.calcium_rule import CalciumRule, SpikeCalcium
+from spatial.synapses.plasticity.gates import CoagonistFactor, CoagonistGate
+from spatial.synapses.plasticity.slow_signal import SlowSignal
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.release import A1Inhibition, paired_pulse_ratio
-from spatial.synapses.slow_signal import SlowSignal
-from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.units import Hz, ms, nm, s, um
 
 Floats = NDArray[np.float64]

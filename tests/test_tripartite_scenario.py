@@ -14,8 +14,8 @@ from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.neighbourhood import parametric
 from spatial.scenarios.settings import Settings
 from spatial.scenarios.tripartite import tripartite, without_release
-from spatial.synapses.gates import CoagonistGate
-from spatial.synapses.three_factor import ThreeFactorRule
+from spatial.synapses.plasticity.gates import CoagonistGate
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.units import Hz, molecule, ms, nm, s, uM, um
 
 

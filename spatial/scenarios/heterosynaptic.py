@@ -35,7 +35,7 @@ from spatial.scenarios.settings import SITES, SYNAPSES, Settings
 from spatial.scenarios.sliced_process import SlicedProcess, coverage, sliced_neighbourhood, to_process
 from spatial.scenarios.tripartite import tripartite
 from spatial.simulate import simulate
-from spatial.synapses.gates import CoagonistGate
+from spatial.synapses.plasticity.gates import CoagonistGate
 from spatial.units import ms, um
 
 INTACT, A1_BLOCK, D_SERINE_BLOCK, NO_ASTROCYTE = "intact", "A1 block", "D-serine block", "no astrocyte"

@@ -27,10 +27,10 @@ from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.settings import ALPHA, LAMBDA, SYNAPSES, Settings
 from spatial.scenarios.tripartite import tripartite
 from spatial.simulate import Progress, simulate
-from spatial.synapses.gates import CoagonistGate
+from spatial.synapses.plasticity.gates import CoagonistGate
+from spatial.synapses.plasticity.slow_signal import SlowSignal
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.release import TsodyksMarkram
-from spatial.synapses.slow_signal import SlowSignal
-from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.units import ms, nm, s, um
 
 ACTIVE, PROBED = 0, 1  # the synapse that is stimulated, and a silent one that test pulses look at

@@ -12,10 +12,10 @@ from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Species
 from spatial.scenarios.settings import SYNAPSES
-from spatial.synapses.bcm import BCM
-from spatial.synapses.calcium_rule import CalciumRule, SpikeCalcium
-from spatial.synapses.gates import CoagonistFactor, CoagonistGate
-from spatial.synapses.slow_signal import SlowSignal
+from spatial.synapses.plasticity.bcm import BCM
+from spatial.synapses.plasticity.calcium_rule import CalciumRule, SpikeCalcium
+from spatial.synapses.plasticity.gates import CoagonistFactor, CoagonistGate
+from spatial.synapses.plasticity.slow_signal import SlowSignal
 from spatial.units import Hz, s, uM
 
 _WINDOWS = 400  # of a test of the BCM rule: its slow signal is even in each

@@ -19,10 +19,10 @@ from spatial.scenarios.astrocyte import Astrocyte, astrocyte_at_rest, clustered
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.extracellular import Extracellular, extracellular_at_rest
 from spatial.scenarios.settings import ALPHA, LAMBDA, LEDGER, SITES, SURROUND_RADIUS, SYNAPSES, Settings
-from spatial.synapses.gates import CoagonistGate
+from spatial.synapses.plasticity.gates import CoagonistGate
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import regular
-from spatial.synapses.three_factor import ThreeFactorRule
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
-from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
 from spatial.synapses.receptors import EC50_D_SERINE, coagonist_occupancy, nmda_open
 from spatial.units import ion_flux, ms, mV, pA, uM, um3
 

@@ -29,11 +29,11 @@ from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.operators.grid import grid
 from spatial.simulate import simulate
-from spatial.synapses.gates import HillGate
+from spatial.synapses.plasticity.gates import HillGate
+from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.population import Population
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import poisson
-from spatial.synapses.three_factor import ThreeFactorRule
 from spatial.system import assemble
 from spatial.units import Hz, molecule, ms, s, uM, um2
 
@@ -226,8 +226,8 @@ _READING = """What thousands of synapses cost beside the fields they are in, by 
   costs to carry their states along through the steps of the fields: it grows with the synapses, and is a smaller part
   of larger fields. With 5000 synapses in fields of 74 000 unknowns it is more than a tenth.
 - Windows of the time constant of emptying, here 1 ms, err by less than half a per cent in what is released and in the
-  fields, by 2 % in weights, and about four times less when halved. Steps that land on every spike are far more exact,
-  and cannot be fewer than there are spikes."""
+  fields, four times less when halved; by 2 % in weights, two to three times less when halved. Steps that land on every
+  spike are far more exact, and cannot be fewer than there are spikes."""
 _COST = (f"{WINDOWS} windows of 1 ms in neuropil with room for 5000 synapses, in 24 x 24 x 24 or 32 x 32 x 32 bricks: "
          "five fields, and trains of 5 Hz. Beside it, window by window in turns, the same fields fed with the same "
          "amounts by no synapse. Median over the windows, and quartiles.")

@@ -9,8 +9,8 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
-from spatial.synapses.gates import OPEN, Gate
-from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.gates import OPEN, Gate
+from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
 from spatial.units import ms
 
 

@@ -11,8 +11,8 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
-from spatial.synapses.gates import OPEN, Gate
-from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.gates import OPEN, Gate
+from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
 from spatial.system import touched
 from spatial.units import ms, s
 

@@ -8,7 +8,7 @@ import numpy as np
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
-from spatial.synapses.gates import OPEN, Gate
+from spatial.synapses.plasticity.gates import OPEN, Gate
 from spatial.units import Hz, s
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
-from spatial.synapses.gates import Gate
-from spatial.synapses.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.gates import Gate
+from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
 from spatial.units import ms, s, uM
 
 
