@@ -32,8 +32,10 @@ from spatial.synapses.network import (
     count,
     counting,
     hearing,
+    trains_of,
 )
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
+from spatial.synapses.spike_files import read_spikes, write_spikes
 from spatial.system import assemble
 from spatial.units import ms, s
 
@@ -332,6 +334,16 @@ def test_a_network_of_brian_starts_anew_in_each_run_with_the_same_chances(with_b
     again = simulate(model, 0.05, [total(potassium)], tolerance=Tolerance(1e-4))
     assert again["total K"][-1] > 0
     np.testing.assert_array_equal(again["total K"], run["total K"][:len(again.times)])
+
+
+def test_the_spikes_of_a_network_go_into_a_file_and_come_back_as_trains(b2, tmp_path):
+    cells = b2.SpikeGeneratorGroup(3, [2, 0, 2], [1.0, 2.5, 7.0] * b2.ms, dt=0.1 * b2.ms)
+    monitor = b2.SpikeMonitor(cells)
+    b2.Network(cells, monitor).run(10 * b2.ms)
+    trains = trains_of(monitor)
+    write_spikes(tmp_path / "spikes.csv", trains)
+    for found, wanted in zip(read_spikes(tmp_path / "spikes.csv", range(3)), ([2.5e-3], [], [1e-3, 7e-3]), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
 def test_groups_of_brian_without_equations_are_refused(b2):

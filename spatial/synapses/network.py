@@ -238,6 +238,11 @@ def count(name: str, amount: str = "1") -> str:
     return f"{name}_out += {amount}\n{name}_moment += ({amount}) * t\n"
 
 
+def trains_of(monitor: Any) -> tuple[Floats, ...]:
+    """Spike times [s] of each neuron that a Brian2 `SpikeMonitor` records: for release, rules and `write_spikes`."""
+    return tuple(np.unique(np.asarray(train, float)) for train in monitor.spike_trains().values())
+
+
 def _tell(group: Any, sites: slice, heard: Mapping[str, Course], t: float) -> None:
     """Give a group the lines of the fields it hears from `t` [s] on, and have it count from nothing."""
     states: dict[str, Any] = {}
