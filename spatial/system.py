@@ -285,6 +285,11 @@ class System:
                 self.add(u, mechanism, mechanism.cross(self._nearby(self.state(u), mechanism), t, crossed, rng))
 
     @cached_property
+    def eventful(self) -> bool:
+        """Whether something may happen within a step: by chance, in a channel, or at a threshold."""
+        return bool(self._leaping or self.with_paths or self._with_thresholds)
+
+    @cached_property
     def _with_thresholds(self) -> list[Any]:
         return [m for m in self.model.mechanisms if isinstance(m, Crossings)]
 

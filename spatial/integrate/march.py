@@ -51,6 +51,8 @@ class Hybrid:
         """
         u, t = self.u, self.t
         self._to_crossing(stop)
+        if not self.system.eventful:
+            return self.t - t
         plan = self.system.paths(u, self.u, t, self.t - t, self.rng)
         if plan is not None and plan.dt < self.t - t:
             self.u, self.t = u, t

@@ -39,7 +39,7 @@ from spatial.units import Hz, molecule, ms, s, uM, um2
 
 RESULTS = Path(__file__).parent / "results" / "synapses.md"
 RATE, DENSITY = 5 * Hz, 1.69  # of each train; synapses per um^3 of CA1 neuropil (Rusakov & Kullmann 1998)
-WINDOW, WINDOWS = 1 * ms, 8
+WINDOW, WINDOWS = 1 * ms, 20
 ON_A_NEURON = 50  # synapses
 
 
@@ -224,7 +224,7 @@ _READING = """What thousands of synapses cost beside the fields they are in, by 
 
 - The exchange itself, with all that synapses do at spikes and between, takes up to one per cent. The rest is what it
   costs to carry their states along through the steps of the fields: it grows with the synapses, and is a smaller part
-  of larger fields. With 5000 synapses in fields of 74 000 unknowns it is more than a tenth.
+  of larger fields. With 5000 synapses in fields of 74 000 unknowns it is close to a tenth.
 - Windows of the time constant of emptying, here 1 ms, err by less than half a per cent in what is released and in the
   fields, four times less when halved; by 2 % in weights, two to three times less when halved. Steps that land on every
   spike are far more exact, and cannot be fewer than there are spikes."""
