@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from toy_mechanisms import Spikes
+from toy_places import synapses
 
 from spatial.checks import InputError
-from spatial.geometry.place import Mesh, Place
-from spatial.geometry.well_mixed import well_mixed
+from spatial.geometry.place import Place
 from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each
@@ -40,11 +40,6 @@ Floats = NDArray[np.float64]
 ALL = (NMDA, NMDA_LESTER_JAHR, AMPA, AMPA_TWO_STATE, NMDA_TWO_STATE)
 NAMES = ("NMDA", "NMDA Lester-Jahr", "AMPA", "AMPA of two states", "NMDA of two states")
 NONE = np.zeros(0)
-
-
-def synapses(count: int) -> Mesh:
-    """Synapses in one well-mixed ECS."""
-    return well_mixed({"ecs": 1.0}).with_points("synapses", np.zeros((count, 3)), touching=["ecs"])
 
 
 # Receptors

@@ -30,9 +30,8 @@ class IonLeak:
     temperature: float = 298.0  # K; Halnes 2013
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("V", "valence"))
+        checks.parameters(self, may_be_negative=("V", "valence"), above_zero=("temperature",))
         checks.each_element("IonLeak: g", self.g, self.where)
-        checks.positive("IonLeak: temperature", self.temperature)
         if self.valence not in get_args(Valence):
             raise checks.InputError(f"IonLeak: valence is {self.valence}; it must be one of "
                                     f"{', '.join(map(str, get_args(Valence)))}")

@@ -29,9 +29,8 @@ class NKCC1:
     temperature: float = 298.0  # K; Halnes 2013
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("temperature",))
         checks.each_element("NKCC1: g", self.g, self.where)
-        checks.positive("NKCC1: temperature", self.temperature)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ions into the cell [uM um/s]."""

@@ -70,8 +70,7 @@ class HeterosynapticSettings:
     unit: float = 1 * um  # of that mesh
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
-        checks.positive("HeterosynapticSettings: seeds", self.seeds)
+        checks.parameters(self, above_zero=("seeds",))
         if self.synapses < _FEWEST:
             raise InputError(f"HeterosynapticSettings: synapses is {self.synapses}; one fires and another listens, so "
                              f"it must be {_FEWEST} or more")
