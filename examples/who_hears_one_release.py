@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spatial.observe.spread import largest_radius
+from spatial.analysis.spread import largest_radius
 from spatial.scenarios.spread import ATP, D_SERINE, GABA, GLUTAMATE, SpreadSettings, spread
 from spatial.scenarios.spread_report import observe, two_sources
 from spatial.units import ms, uM, um

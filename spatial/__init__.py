@@ -12,20 +12,20 @@ import os
 for _name, _value in {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "FIPY_SOLVERS": "scipy"}.items():
     os.environ.setdefault(_name, _value)
 
+from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.resting_state import rest
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid
+from spatial.geometry.discretise import discretise
+from spatial.geometry.grid import grid, in_homogenised_tissue
 from spatial.geometry.place import Mesh, Place
+from spatial.geometry.shells import shells
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.electrolyte import Capacitor, Electrolyte
-from spatial.integrate.rest import rest
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, at, each, mean, over, peak, total
 from spatial.observe.recording import Recording
-from spatial.operators.control_volumes import discretise
-from spatial.operators.grid import grid, in_homogenised_tissue
-from spatial.operators.shells import shells
 from spatial.simulate import FewMolecules, simulate
 
 __all__ = [

@@ -7,9 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial._engine.operators.fipy_terms import Terms
 from spatial.checks import InputError, number
 from spatial.geometry.place import Floats, Place
-from spatial.operators.fipy_terms import Terms
 
 
 @dataclass(frozen=True, eq=False)

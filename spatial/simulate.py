@@ -8,23 +8,23 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy.spatial import cKDTree
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.chebyshev import chebyshev
+from spatial._engine.methods.electrodiffusion import electrodiffusion
+from spatial._engine.methods.electrolyte import Electrolyte
+from spatial._engine.methods.fipy import fipy_engine
+from spatial._engine.methods.master_equation import master_equation
+from spatial._engine.methods.method import Method
+from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.stepper import Hybrid, March, Molecules
+from spatial._engine.system.system import Nearby, State, System, assemble
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
-from spatial.integrate.electrodiffusion import electrodiffusion
-from spatial.integrate.electrolyte import Electrolyte
-from spatial.integrate.fipy_engine import fipy_engine
-from spatial.integrate.implicit import prepare
-from spatial.integrate.march import Hybrid, March, Molecules
-from spatial.integrate.master_equation import master_equation
-from spatial.integrate.method import Method
-from spatial.integrate.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
-from spatial.integrate.stabilised_explicit import chebyshev
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Concentrations, Model, Paths, Species
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
-from spatial.system import Nearby, State, System, assemble
 from spatial.units import MOLECULES, nm
 
 Progress = Callable[[float, float], None]

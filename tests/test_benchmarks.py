@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from spatial.geometry.discretise import stiffness
 from spatial.geometry.shapes import cylinder
 from spatial.observe.probes import Probe
-from spatial.operators.control_volumes import stiffness
 from spatial.simulate import simulate
 from spatial.units import ion_flux
 from tests.benchmarks import calcium_in_a_process, diffusion, potassium_grid, scaling

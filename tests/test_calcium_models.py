@@ -12,6 +12,7 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from test_calcium_ode import AM, FM, STIMBERG, TOTAL, Constants, Floats, cell, refined_peaks, run
 
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import well_mixed
@@ -29,7 +30,6 @@ from spatial.mechanisms.soce import HandySOCE
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import MOLECULES, mM, molecule
 
 GAMMA = 5.4054  # V_cyt/V_ER; Handy 2017

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.calcium_leak import ERLeak
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.ip3_degradation import IP3Degradation
@@ -26,7 +27,6 @@ from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Species
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
-from spatial.system import assemble
 
 Floats = NDArray[np.float64]
 

@@ -8,19 +8,19 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.resting_state import rest
+from spatial.analysis.escape import escape_times
 from spatial.checks import InputError
 from spatial.geometry.cleft import Cleft, cleft, disc
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh, Place
+from spatial.geometry.shells import graded, shells
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.rest import rest
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.glutamate_transporter import IN_TISSUE, KM_MATCHED, Transporter
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
-from spatial.observe.escape import escape_times
 from spatial.observe.probes import Probe, each
-from spatial.operators.control_volumes import discretise
-from spatial.operators.shells import graded, shells
 from spatial.scenarios.release_in_cleft import (
     AT_NEIGHBOURS,
     AT_PSD,

@@ -9,9 +9,9 @@ from scipy.sparse.csgraph import connected_components
 
 from spatial.checks import InputError
 from spatial.geometry.cleft import PSD, SEAL_MEMBRANE, Cleft, cleft, disc
+from spatial.geometry.discretise import discretise, stiffness
 from spatial.geometry.place import Mesh
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
-from spatial.operators.control_volumes import discretise, stiffness
 
 COARSE = Cleft(resolution=2.0, surround=0.6)
 

@@ -12,8 +12,8 @@ from test_cli import refused, succeed
 from spatial.checks import InputError
 from spatial.geometry.cleft import Cleft
 from spatial.geometry.cleft import cleft as cleft_mesh
+from spatial.geometry.discretise import discretise
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
-from spatial.operators.control_volumes import discretise
 from spatial.scenarios import cleft, cleft_report, coverage, coverage_report
 from spatial.scenarios.cleft import CleftSettings
 from spatial.scenarios.coverage import CoverageSettings

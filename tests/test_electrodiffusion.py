@@ -9,26 +9,26 @@ import pytest
 from toy_mechanisms import Source, Spikes
 from toy_places import random_tetrahedra
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.electrodiffusion import Electrodiffusion, electrodiffusion
+from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
+from spatial._engine.methods.rosenbrock import ROS34PW2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.drift import drift, even_part, even_slope
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise, fluxes
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.potential import isopotential
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.electrodiffusion import Electrodiffusion, electrodiffusion
-from spatial.integrate.electrolyte import Capacitor, Electrolyte
-from spatial.integrate.implicit import prepare
-from spatial.integrate.rosenbrock import ROS34PW2, Rosenbrock
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.ion_leak import IonLeak
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
-from spatial.operators.control_volumes import discretise, fluxes
-from spatial.operators.drift import drift, even_part, even_slope
-from spatial.operators.grid import grid
 from spatial.scenarios.glial_membrane import HALNES
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import ion_flux, mM, thermal_voltage
 from tests.benchmarks.electrodiffusion import EARLY, INPUT, OFF, ON, UNTIL, Slab, at, slab
 

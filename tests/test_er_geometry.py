@@ -8,7 +8,10 @@ import pytest
 from test_calcium_ode import refined_peaks
 from toy_mechanisms import Source
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.discretise import discretise, stiffness
 from spatial.geometry.junctions import JUNCTIONS, distances, with_junctions, with_junctions_at
 from spatial.geometry.load import load
 from spatial.geometry.lumen import resolved_lumen
@@ -18,15 +21,12 @@ from spatial.geometry.shapes import ball, cylinder, positively_oriented
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import membranes, void_volumes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.calcium_leak import ERLeak
 from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Species
 from spatial.observe.probes import mean, total
-from spatial.operators.control_volumes import discretise, stiffness
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import nm
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from toy_places import random_tetrahedra, shells
 
+from spatial._engine.operators.steady import HELD, steady
+from spatial.analysis.escape import escape_times, mean_escape_time, slowest_decay
 from spatial.checks import InputError
+from spatial.geometry.discretise import discretise
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.shapes import ball_with_window, spine
-from spatial.observe.escape import escape_times, mean_escape_time, slowest_decay
-from spatial.operators.control_volumes import discretise
-from spatial.operators.grid import grid
-from spatial.operators.steady import HELD, steady
 from spatial.units import ms
 
 R, D = 0.25, 220.0

@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import spsolve
 from toy_places import random_tetrahedra, spot
 
+from spatial._engine.operators.fipy_mesh import fipy_mesh, lift
 from spatial.checks import InputError
+from spatial.geometry.discretise import stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
-from spatial.operators.control_volumes import stiffness
-from spatial.operators.fipy_mesh import fipy_mesh, lift
-from spatial.operators.grid import grid
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 D = 3.0
@@ -96,7 +96,7 @@ def test_an_implicit_step_of_fipy_solves_our_system(make):
 
 
 def test_importing_the_module_does_not_import_fipy():
-    code = "import sys, spatial.operators.fipy_mesh; sys.exit('fipy' in sys.modules)"
+    code = "import sys, spatial._engine.operators.fipy_mesh; sys.exit('fipy' in sys.modules)"
     path = os.pathsep.join(sys.path)
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": path})
 

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
 from toy_places import random_tetrahedra, spot
 
+from spatial._engine.methods.fipy import fipy_engine
+from spatial._engine.methods.tolerance import Tolerance, tolerated
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.discretise import stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.fipy_engine import fipy_engine
-from spatial.integrate.step_control import Tolerance, tolerated
 from spatial.mechanisms.buffer import Buffer, bound_at
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, total
-from spatial.operators.control_volumes import stiffness
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
-from spatial.system import assemble
 
 Floats = NDArray[np.float64]
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"),

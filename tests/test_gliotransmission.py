@@ -17,9 +17,9 @@ from test_release import IP3Bias
 from test_synapses import RATES, STEADY
 from toy_places import synapses
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.place import Place
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import ThresholdExocytosis
 from spatial.mechanisms.ip3_degradation import IP3Degradation

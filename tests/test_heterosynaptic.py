@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.spread import apparent_diffusion, fitted_length_constant, length_constant
 from spatial.checks import InputError
 from spatial.cli import main
 from spatial.geometry.slices import sliced
 from spatial.geometry.store import with_store
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.drawn_exocytosis import DrawnExocytosis, Waits, draw_waits
 from spatial.model import Model, Species
 from spatial.observe.probes import each, total
 from spatial.observe.recording import Recording
-from spatial.observe.spread import apparent_diffusion, fitted_length_constant, length_constant
 from spatial.output.recording_file import read_recording
 from spatial.output.scenes import changes_around, from_zero
 from spatial.scenarios.heterosynaptic import (

@@ -12,15 +12,15 @@ import pytest
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.resting_state import rest
+from spatial.analysis.gain import transfer
 from spatial.checks import InputError
+from spatial.geometry.discretise import stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.rest import rest
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Species
-from spatial.observe.gain import transfer
-from spatial.operators.control_volumes import stiffness
-from spatial.operators.grid import grid
 from spatial.output.recording_file import read_recording
 from spatial.scenarios.homeostasis import (
     ABOVE,

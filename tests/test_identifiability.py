@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.identifiability import profile, rank, sensitivities, unseen
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.uptake import Production
 from spatial.model import Model, Species
-from spatial.observe.identifiability import profile, rank, sensitivities, unseen
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
 

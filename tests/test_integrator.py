@@ -10,18 +10,19 @@ from scipy.integrate import solve_ivp
 from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
 from toy_places import random_tetrahedra, spot
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance, tolerated
+from spatial._engine.stepping.step_length import after_event
+from spatial._engine.system.system import System, assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.implicit import prepare
-from spatial.integrate.rosenbrock import ROS2, Rosenbrock
-from spatial.integrate.step_control import Tolerance, after_event, tolerated
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, peak, total
-from spatial.operators.control_volumes import discretise
 from spatial.simulate import simulate
-from spatial.system import System, assemble
 from spatial.units import ion_flux
 
 Floats = NDArray[np.float64]

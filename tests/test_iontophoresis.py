@@ -7,12 +7,12 @@ import pytest
 from toy_mechanisms import Source
 from toy_places import shells, spot
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.iontophoresis import TMA, NotIdentified, endless, fit_endless, sealed_box, strength
 from spatial.checks import InputError
-from spatial.integrate.step_control import Tolerance
+from spatial.geometry.grid import grid
 from spatial.model import Model, Species
-from spatial.observe.iontophoresis import TMA, NotIdentified, endless, fit_endless, sealed_box, strength
 from spatial.observe.probes import Probe
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 from spatial.units import nA
 

@@ -14,9 +14,9 @@ from scipy.linalg import expm
 from scipy.stats import kstest, linregress
 from toy_mechanisms import Source
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.calcium_leak import PlasmaLeak
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.extrusion import LinearExtrusion

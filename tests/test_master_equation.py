@@ -21,11 +21,15 @@ from toy_mechanisms import Minis, Source, Spikes
 from toy_places import random_tetrahedra, spot
 
 import spatial.mechanisms
+from spatial._engine.methods.master_equation import MasterEquation, master_equation
+from spatial._engine.operators.jump_rates import hops, nonnegative, walk
+from spatial._engine.system.system import System, assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.master_equation import MasterEquation, master_equation
 from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.calcium_leak import ERLeak, PlasmaLeak
 from spatial.mechanisms.clearance import Conversion
@@ -36,11 +40,7 @@ from spatial.mechanisms.pmca import PMCA
 from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Reaction, Species
 from spatial.observe.probes import Probe
-from spatial.operators.control_volumes import discretise, stiffness
-from spatial.operators.grid import grid
-from spatial.operators.jump_rates import hops, nonnegative, walk
 from spatial.simulate import simulate
-from spatial.system import System, assemble
 from spatial.units import MOLECULES, molecule, ms
 
 Floats = NDArray[np.float64]
@@ -638,7 +638,8 @@ def test_taking_more_than_there_is_at_an_instant_is_refused():
 # Cost
 
 def test_importing_compiles_nothing():
-    code = ("from spatial.integrate import master_equation as m; from spatial.operators import jump_rates as j; "
+    code = ("from spatial._engine.methods import master_equation as m\n"
+            "from spatial._engine.operators import jump_rates as j\n"
             "print([f.signatures for f in (m.play, m.strain, m.left, j.walk)])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[[], [], [], []]", done.stderr

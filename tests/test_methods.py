@@ -10,28 +10,28 @@ from numpy.typing import NDArray
 from toy_mechanisms import Source
 from toy_places import random_tetrahedra, spot
 
+from spatial._engine.linear.blocks import inverse_blocks, left, product, relaxed, times
+from spatial._engine.linear.implicit import implicit, prepare
+from spatial._engine.linear.multigrid import cycle, levels
+from spatial._engine.methods.chebyshev import chebyshev, stages_for
+from spatial._engine.methods.method import Method
+from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance, tolerated
+from spatial._engine.operators.diffusion import bands, rows, spread, spread_along, zeros
+from spatial._engine.operators.team import Team
+from spatial._engine.system.system import System, assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.blocks import inverse_blocks, left, product, relaxed, times
-from spatial.integrate.implicit import implicit, prepare
-from spatial.integrate.method import Method
-from spatial.integrate.multigrid import cycle, levels
-from spatial.integrate.rosenbrock import ROS2, ROS34PW2, Rosenbrock
-from spatial.integrate.stabilised_explicit import chebyshev, stages_for
-from spatial.integrate.step_control import Tolerance, tolerated
 from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.injection import Injection
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each, total
-from spatial.operators.control_volumes import discretise, stiffness
-from spatial.operators.diffusion import bands, rows, spread, spread_along, zeros
-from spatial.operators.grid import grid
-from spatial.operators.team import Team
 from spatial.simulate import simulate
-from spatial.system import System, assemble
 
 Floats = NDArray[np.float64]
 METHODS: dict[str, tuple[Callable[[System], Method], int]] = {

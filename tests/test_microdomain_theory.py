@@ -9,16 +9,16 @@ import pytest
 from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
 from toy_places import shells, spot
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.buffered_domain import Domain
 from spatial.checks import InputError
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
 from spatial.mechanisms.rapid_buffer import RapidBuffer, RapidBuffers, SlowedPaths
 from spatial.model import Model, Paths, Species
-from spatial.observe.buffered_domain import Domain
 from spatial.observe.probes import Probe, mean
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 from spatial.units import ion_flux, nm, pA
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import generate_binary_structure, label
 
+from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
 from spatial.checks import InputError
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.mechanisms.buffer import capacity
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
-from spatial.observe.microdomains import Event, detect, effective_diffusion, locality, rate, rows
-from spatial.operators.grid import grid
 from spatial.output.movies import save_table
 from spatial.simulate import simulate
 from tests.toy_places import random_tetrahedra

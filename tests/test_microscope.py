@@ -9,12 +9,7 @@ import pytest
 from scipy.integrate import dblquad
 from scipy.special import j0, j1
 
-from spatial.checks import InputError
-from spatial.geometry.place import Floats, Place
-from spatial.mechanisms.buffer import Buffer
-from spatial.mechanisms.indicator import GCAMP6F, GCAMP6S, OGB1, Indicator
-from spatial.model import Model, Species
-from spatial.observe.microscope import (
+from spatial.analysis.microscope import (
     Camera,
     Microscope,
     Movie,
@@ -26,7 +21,12 @@ from spatial.observe.microscope import (
     two_photon,
     widefield,
 )
-from spatial.operators.grid import grid
+from spatial.checks import InputError
+from spatial.geometry.grid import grid
+from spatial.geometry.place import Floats, Place
+from spatial.mechanisms.buffer import Buffer
+from spatial.mechanisms.indicator import GCAMP6F, GCAMP6S, OGB1, Indicator
+from spatial.model import Model, Species
 from spatial.output.movies import read_tiff, save_animation, save_npy, save_table, save_tiff
 from spatial.simulate import simulate
 from spatial.units import MOLECULES

@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from toy_mechanisms import Source
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.model import Model, Species
@@ -36,7 +37,6 @@ from spatial.synapses.network import (
 )
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spike_files import read_spikes, write_spikes
-from spatial.system import assemble
 from spatial.units import ms, s
 
 Floats = NDArray[np.float64]

@@ -7,24 +7,24 @@ import pytest
 from toy_mechanisms import Source
 from toy_places import shells, spot
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.steady import steady
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid, stretched_edges
+from spatial.geometry.discretise import discretise
+from spatial.geometry.grid import grid
+from spatial.geometry.open_boundary import far_permeability, outer_faces, outward, passage_permeability, surround
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import PLASMA_MEMBRANE, ball, box
+from spatial.geometry.shells import shells as concentric
 from spatial.geometry.tetrahedra import Region
 from spatial.geometry.voxels import Labels, extracellular
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion, Passage
 from spatial.model import Model, Species
 from spatial.observe.probes import at, each, total
-from spatial.operators.control_volumes import discretise
-from spatial.operators.grid import grid
-from spatial.operators.open_boundary import far_permeability, outer_faces, outward, passage_permeability, surround
-from spatial.operators.shells import shells as concentric
-from spatial.operators.steady import steady
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import MOLECULES, ms
 from tests.benchmarks.open_boundary import domain, released, resolved, steady_error
 

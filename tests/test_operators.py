@@ -7,11 +7,11 @@ from toy_places import random_tetrahedra
 
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise, fluxes, stiffness, volume_place
+from spatial.geometry.grid import grid, in_homogenised_tissue
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import positively_oriented
 from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, cell_volumes, interfaces, triangle_areas
-from spatial.operators.control_volumes import discretise, fluxes, stiffness, volume_place
-from spatial.operators.grid import grid, in_homogenised_tissue
 
 
 def random_cube(regions: tuple[Region, ...], seed: int = 2) -> Tetrahedra:

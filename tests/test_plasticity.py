@@ -8,10 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
@@ -27,7 +28,6 @@ from spatial.synapses.plasticity.stdp import PairSTDP
 from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.spikes import Firing
 from spatial.synapses.synaptic_current import BackPropagation, SpineCalcium, SynapticCurrent
-from spatial.system import assemble
 from spatial.units import Hz, ms, mV, s, uM
 from tests.toy_mechanisms import Decay, Source, Spikes
 from tests.toy_places import synapses

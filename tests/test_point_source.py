@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import spsolve
 
+from spatial._engine.operators.point_source import own_rise, solid_angles
 from spatial.checks import InputError
+from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.shapes import ball, box, cylinder
-from spatial.operators.control_volumes import discretise, stiffness
-from spatial.operators.grid import grid
-from spatial.operators.point_source import own_rise, solid_angles
 from spatial.units import nm
 
 REACH = 0.2  # um, beyond which concentrations are kept at zero

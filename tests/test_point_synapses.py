@@ -11,9 +11,10 @@ from scipy.linalg import expm
 from toy_mechanisms import Spikes
 from toy_places import synapses
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Place
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
@@ -33,7 +34,6 @@ from spatial.synapses.population import Population
 from spatial.synapses.rate_release import RateRelease
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram, paired_pulse_ratio
 from spatial.synapses.vesicles import StochasticRelease, draw
-from spatial.system import assemble
 from spatial.units import mM, molecule, ms
 
 Floats = NDArray[np.float64]

@@ -8,10 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance, tolerated
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
-from spatial.integrate.implicit import prepare
-from spatial.integrate.rosenbrock import ROS2, Rosenbrock
-from spatial.integrate.step_control import Tolerance, tolerated
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.model import Model, Species
@@ -25,7 +26,6 @@ from spatial.synapses.population import Population, events
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import Firing, poisson
 from spatial.synapses.synaptic_current import SpineCalcium, SynapticCurrent
-from spatial.system import assemble
 from spatial.units import ms, s
 from tests.toy_places import synapses
 

@@ -5,17 +5,17 @@ import pytest
 from toy_mechanisms import Source
 from toy_places import random_tetrahedra, shells, spot
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.place import Place
+from spatial.geometry.shells import graded
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.mechanisms.glutamate_transporter import Transporter
 from spatial.model import Model, Species
 from spatial.observe.probes import total
 from spatial.observe.recording import Recording
-from spatial.operators.shells import graded
 from spatial.simulate import simulate
 
 RELEASED = 5.0  # uM um^3

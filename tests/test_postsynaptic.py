@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from toy_mechanisms import Decay, Spikes
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.simulate import simulate
@@ -32,7 +33,6 @@ from spatial.synapses.postsynaptic import (
 from spatial.synapses.receptors import coagonist_occupancy, magnesium_block
 from spatial.synapses.spikes import Firing
 from spatial.synapses.synaptic_current import BackPropagation, SpineCalcium, SynapticCurrent
-from spatial.system import assemble
 from spatial.units import ion_flux, ms
 
 Floats = NDArray[np.float64]

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.potential import isopotential
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.rest import rest
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.aquaporin4 import Aquaporin4
 from spatial.mechanisms.ion_leak import IonLeak
 from spatial.mechanisms.kir41 import Kir41
@@ -28,7 +29,6 @@ from spatial.simulate import simulate
 from spatial.synapses.excitability import Excitability, MeanField, RateNeuron, phi
 from spatial.synapses.potassium_release import LEAST, PotassiumRelease
 from spatial.synapses.spikes import regular
-from spatial.system import assemble
 from spatial.units import FARADAY, GAS, MOLECULES, Hz, ion_flux, mM, ms, nernst, thermal_voltage
 
 PUBLISHED = (8.315 / 96500) / (GAS / FARADAY)  # R/F as in the models' code, over today's

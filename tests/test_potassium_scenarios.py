@@ -9,11 +9,12 @@ import pytest
 from result_files import check_files
 from test_cli import refused, succeed
 
+from spatial._engine.methods.electrodiffusion import electrodiffusion
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.cleft import PSD, Cleft
 from spatial.geometry.place import Floats
-from spatial.integrate.electrodiffusion import electrodiffusion
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.ion_leak import IonLeak
 from spatial.mechanisms.kir41 import Kir41
 from spatial.model import Model, Species
@@ -38,7 +39,6 @@ from spatial.scenarios.report import checks_of
 from spatial.simulate import simulate
 from spatial.synapses.potassium_release import LEAST
 from spatial.synapses.steady_release import SteadyRelease
-from spatial.system import assemble
 from spatial.units import Hz, mM, ms, s, thermal_voltage, um
 
 SLAB = BufferingSettings(length=300 * um, slice=10 * um, duration=13 * s, lengths=())  # as Halnes 2013

@@ -8,18 +8,18 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import spsolve
 from toy_mechanisms import Source
 
+from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise, stiffness
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.potential import CAPACITANCE, RESISTIVITY, cable, isopotential
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.rest import rest
 from spatial.mechanisms.ion_leak import IonLeak
 from spatial.mechanisms.kir41 import Kir41
 from spatial.model import Model, Species
-from spatial.operators.control_volumes import discretise, stiffness
 from spatial.scenarios.glial_membrane import HALNES, Ions, glial_membrane
-from spatial.system import assemble
 from spatial.units import ion_flux, mM, nernst, um
 
 PM = shapes.PLASMA_MEMBRANE

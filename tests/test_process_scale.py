@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.system import State
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.store import with_store
-from spatial.integrate.rest import rest
 from spatial.mechanisms.calcium_leak import ERLeak
 from spatial.mechanisms.ip3_degradation import IP3Degradation
 from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Species
 from spatial.observe.probes import at
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
-from spatial.system import State
 from spatial.units import s, uM, um
 
 RHO = 0.185

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.cli import main
 from spatial.geometry.place import Place
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording, Series

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from test_cli import refused, succeed
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.load import load
 from spatial.geometry.shapes import ball
 from spatial.geometry.surfaces import ER_MEMBRANE
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.ip3r_channels import IP3RChannels
 from spatial.observe.probes import mean, peak, total
 from spatial.output.movies import read_tiff

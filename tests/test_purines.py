@@ -9,11 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from test_calcium_ode import refined_peaks, run
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.rest import rest
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.adenosine_transport import ENT, AdenosineDeaminase, AdenosineKinase, AdenosineUptake
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.ectonucleotidases import CD73, NTPDase, surface_rate
@@ -21,12 +23,10 @@ from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.uptake import Production, baseline
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each, mean, total
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 from spatial.synapses.neuronal_adenosine import NeuronalAdenosine
 from spatial.synapses.receptors import K_A1, release_probability
 from spatial.synapses.spikes import regular
-from spatial.system import assemble
 from spatial.units import Hz, minute, molecule, s, uM
 
 Floats = NDArray[np.float64]

@@ -8,13 +8,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
+from spatial.analysis.quasi_static import QuasiStatic
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Model, Species
-from spatial.observe.quasi_static import QuasiStatic
 from spatial.scenarios.homeostasis import MEMBRANE, apart
 from spatial.synapses.excitability import MeanField, RateNeuron
 from spatial.synapses.rate_release import RateRelease

@@ -13,10 +13,10 @@ from scipy.stats import kstest
 from test_calcium_ode import STIMBERG, cell
 from toy_mechanisms import Source
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import BinomialExocytosis, Exocytosis, ThresholdExocytosis, contents
 from spatial.mechanisms.ip3_degradation import IP3Degradation

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from test_calcium_ode import run
 
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.well_mixed import well_mixed
 from spatial.mechanisms.best1 import Best1
@@ -15,7 +16,6 @@ from spatial.mechanisms.hemichannel import Hemichannel
 from spatial.model import Model, Species
 from spatial.observe.probes import total
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import MOLECULES, mM, mV
 
 Floats = NDArray[np.float64]

@@ -5,11 +5,12 @@ import pytest
 from test_calcium_ode import AM, FM, cell
 from toy_mechanisms import Minis, Source, Spikes
 
+from spatial._engine.stepping.resting_state import rest
 from spatial.checks import InputError
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Mesh
 from spatial.geometry.store import with_store
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.rest import rest
 from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.calcium_leak import ERLeak, PlasmaLeak
 from spatial.mechanisms.extrusion import LinearExtrusion
@@ -17,7 +18,6 @@ from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Species
 from spatial.observe.probes import mean, peak, total
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 
 

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.discretise import discretise
 from spatial.geometry.load import load
 from spatial.geometry.shapes import ball, used_points
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.tripartite import Tripartite
-from spatial.operators.control_volumes import discretise
 from spatial.scenarios.neighbourhood import around_process, neighbourhood, resolved
 from spatial.scenarios.settings import Settings
 from spatial.scenarios.tripartite import tripartite
-from spatial.system import assemble
 
 MESHES = Path(__file__).resolve().parents[1] / "meshes"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"

@@ -9,10 +9,10 @@ from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import spsolve
 
 from spatial.checks import InputError
+from spatial.geometry.discretise import discretise, stiffness
 from spatial.geometry.load import load
 from spatial.geometry.place import Place
 from spatial.geometry.slices import Tree, sliced, surface_of
-from spatial.operators.control_volumes import discretise, stiffness
 
 MESHES = Path(__file__).resolve().parents[1] / "meshes"
 

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from test_calcium_models import DELTA, GAMMA, JUNCTIONS, REST, OpenCell, handy
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.calcium_leak import PlasmaLeak
 from spatial.mechanisms.serca import SERCA
 from spatial.mechanisms.soce import CRAC, HANDY, PUNCTA, ChenSOCE, HandySOCE, StimOrai, StoreSensor
 from spatial.model import Model, Species
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
-from spatial.system import assemble
 
 Floats = NDArray[np.float64]
 

@@ -7,17 +7,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import lambertw
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.spread import Reach, reach
 from spatial.checks import InputError
+from spatial.geometry.discretise import stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
-from spatial.integrate.step_control import Tolerance
+from spatial.geometry.shells import graded, rings, shells
 from spatial.mechanisms.clearance import Conversion
 from spatial.model import Model, Species
 from spatial.observe import spread
 from spatial.observe.frames import Film
-from spatial.observe.spread import Reach, reach
-from spatial.operators.control_volumes import stiffness
-from spatial.operators.grid import grid
-from spatial.operators.shells import graded, rings, shells
 from spatial.simulate import simulate
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ import pytest
 from scipy.integrate import solve_ivp
 from test_cli import refused, succeed
 
+from spatial.analysis.spread import largest_radius, reach
 from spatial.checks import InputError
-from spatial.observe.spread import largest_radius, reach
 from spatial.output.recording_file import read_recording
 from spatial.scenarios.spread import (
     ATP,

@@ -7,15 +7,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.simulate import simulate
 from spatial.synapses import spikes
 from spatial.synapses.receptors import coagonist_occupancy, magnesium_block, nmda_open, release_probability
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram, steady_release
-from spatial.system import assemble
 from spatial.units import mM, uM
 from tests.toy_places import synapses
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid, stretched_edges
+from spatial.geometry.discretise import discretise, stiffness, volume_place
+from spatial.geometry.grid import grid, in_homogenised_tissue
 from spatial.geometry.load import load, save
 from spatial.geometry.shapes import box, positively_oriented
 from spatial.geometry.tetrahedra import Region, cell_volumes
 from spatial.geometry.tortuosity import conduction
 from spatial.geometry.well_mixed import well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import each, total
-from spatial.operators.control_volumes import discretise, stiffness, volume_place
-from spatial.operators.grid import grid, in_homogenised_tissue
 from spatial.simulate import simulate
 
 PRINCIPAL = (1.2, 1.6, 2.1)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from toy_places import random_tetrahedra
 
+from spatial.analysis.tortuosity import block, isotropic, steady_tortuosity
 from spatial.checks import InputError
 from spatial.geometry.blocks import cubic_cells, random_spheres, sphere_lattice, sphere_octant
 from spatial.geometry.bricks import graded_grid
+from spatial.geometry.discretise import discretise
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.shapes import ball, box
 from spatial.geometry.tetrahedra import Region
 from spatial.geometry.voxels import Dropped, Labels, extracellular, load_labels, shrunk
-from spatial.observe.tortuosity import block, isotropic, steady_tortuosity
-from spatial.operators.control_volumes import discretise
-from spatial.operators.grid import grid
 from spatial.scenarios.virtual_iontophoresis import (
     TISSUE,
     fit_traces,

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from toy_places import shells
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.open_boundary import far_permeability
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, each, mean, total
-from spatial.operators.open_boundary import far_permeability
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import MOLECULES
 
 Floats = NDArray[np.float64]

@@ -15,13 +15,13 @@ from scipy.special import erf, erfc
 from toy_mechanisms import Decay, Source
 from toy_places import random_tetrahedra, shells, spot
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
-from spatial.integrate.step_control import Tolerance
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, at, mean, total
-from spatial.operators.control_volumes import discretise, stiffness
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 from spatial.units import MOLECULES, ms, um
 

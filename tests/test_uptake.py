@@ -9,11 +9,13 @@ from scipy.special import lambertw
 from test_calcium_ode import run
 from toy_mechanisms import Source
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Mesh
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.rest import rest
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.adenosine_transport import ENT
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.uptake import (
@@ -28,7 +30,6 @@ from spatial.mechanisms.uptake import (
 )
 from spatial.model import Mechanism, Model, Reactions, Species
 from spatial.observe.probes import mean, total
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 from spatial.synapses.neuronal_adenosine import NeuronalAdenosine
 from spatial.synapses.receptors import (
@@ -38,7 +39,6 @@ from spatial.synapses.receptors import (
     EC50_GLYCINE_2B,
     coagonist_occupancy,
 )
-from spatial.system import assemble
 from spatial.units import mM, ms, s, uM
 
 Floats = NDArray[np.float64]

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spatial.checks import InputError
+from spatial.geometry.discretise import stiffness
 from spatial.geometry.voxels import Dropped, Labels, extracellular, load_labels, shrink_for, shrunk, voxel_mesh
 from spatial.mechanisms.clearance import Conversion
 from spatial.model import Model, Species
 from spatial.observe.probes import total
-from spatial.operators.control_volumes import stiffness
 from spatial.simulate import simulate
 from spatial.units import nm
 

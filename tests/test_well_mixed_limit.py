@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.buffer import Buffer, bound_at
 from spatial.mechanisms.calcium_leak import ERLeak, PlasmaLeak
 from spatial.mechanisms.ip3_degradation import IP3Degradation
@@ -22,7 +23,6 @@ from spatial.mechanisms.serca import SERCA
 from spatial.model import Concentrations, Model, Species
 from spatial.observe.probes import Probe, mean
 from spatial.observe.recording import Recording
-from spatial.operators.control_volumes import discretise
 from spatial.simulate import simulate
 
 Floats = NDArray[np.float64]

@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 from scipy.spatial import Delaunay
 
+from spatial.geometry.discretise import volume_place
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import positively_oriented
+from spatial.geometry.shells import shells as concentric
 from spatial.geometry.tetrahedra import cell_volumes
 from spatial.geometry.well_mixed import well_mixed
-from spatial.operators.control_volumes import volume_place
-from spatial.operators.shells import shells as concentric
 
 
 def random_tetrahedra(seed: int, points: int = 60) -> Place:

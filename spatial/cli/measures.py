@@ -28,7 +28,7 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
     """Volume fraction and tortuosity of a block: by a steady gradient, and by virtual iontophoresis and its fit."""
     import numpy as np
 
-    from spatial.observe.tortuosity import block, steady_tortuosity
+    from spatial.analysis.tortuosity import block, steady_tortuosity
     from spatial.scenarios.virtual_iontophoresis import measure, picture
 
     if out is not None and (quick or out.suffix != ".png" or not out.parent.is_dir()):
@@ -48,9 +48,9 @@ def _tissue(file: Path, unit: str, place: str, voxel: tuple[float, float, float]
     """The place to be measured, and the corners of its block where the file says them."""
     import numpy as np
 
+    from spatial.geometry.discretise import discretise
     from spatial.geometry.load import load
     from spatial.geometry.voxels import extracellular, load_labels, shrunk
-    from spatial.operators.control_volumes import discretise
 
     if file.suffix != ".npz":
         if voxel is not None or shrink is not None:

@@ -54,7 +54,7 @@ def tortuosity(alpha: float, steady: "Floats", measured: "Measured | None" = Non
     """A table of volume fraction and tortuosity, by each way."""
     from rich.console import Console
 
-    from spatial.observe.tortuosity import isotropic
+    from spatial.analysis.tortuosity import isotropic
     from spatial.scenarios.virtual_iontophoresis import TISSUE, fitted_tortuosity
 
     def row(name: str, axes: "Floats", all_axes: str) -> None:

@@ -12,7 +12,7 @@ class Conversion:
     """`source` becomes `product` at `rate` [1/s]; with a ledger as product, it is cleared (biophysics A8).
 
     On a volume the rate is per volume. On the boundary of an open domain it is a permeability [um/s], such as
-    `operators.open_boundary.far_permeability` gives. It is a number, or one for each element of `where`.
+    `geometry.open_boundary.far_permeability` gives. It is a number, or one for each element of `where`.
     """
 
     where: Place

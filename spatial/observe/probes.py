@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial._engine.system.system import nearby
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Species
-from spatial.system import nearby
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spatial import checks
+from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.electrolyte import Capacitor, Electrolyte
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Concentrations, Mechanism, Model, Species
 from spatial.observe.probes import Probe, each

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, far_permeability, passage_permeability
 from spatial.geometry.place import Mesh, Place
 from spatial.mechanisms.adenosine_transport import AdenosineUptake
 from spatial.mechanisms.clearance import Conversion, Passage
@@ -9,7 +10,6 @@ from spatial.mechanisms.ectonucleotidases import CD73, NTPDase
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.model import Mechanism, Species
-from spatial.operators.open_boundary import FAR_BOUNDARY, SURROUND, far_permeability, passage_permeability
 from spatial.scenarios.settings import ALPHA, LAMBDA, LEDGER, SITES, Settings
 from spatial.units import uM
 

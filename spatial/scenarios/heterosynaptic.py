@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from spatial import checks
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.drawn_exocytosis import DrawnExocytosis, Waits, draw_waits
 from spatial.mechanisms.exocytosis import Exocytosis
 from spatial.model import Mechanism, Model, Species

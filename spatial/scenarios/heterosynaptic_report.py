@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from spatial.analysis.spread import apparent_diffusion, length_constant
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.slices import surface_of
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
-from spatial.observe.spread import apparent_diffusion, length_constant
 from spatial.output.figures import CHANGE_MAP, COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.movies import save_table
 from spatial.output.recording_file import write_recording, write_summary

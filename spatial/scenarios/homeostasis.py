@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spatial import checks
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.gain import transfer
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Mechanism, Model, Species
-from spatial.observe.gain import transfer
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.scenarios.experiment import Conserved, Experiment, after

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial.checks import InputError
+from spatial.geometry.discretise import discretise
+from spatial.geometry.grid import in_homogenised_tissue
+from spatial.geometry.open_boundary import FAR_BOUNDARY, outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE, void_volumes
 from spatial.geometry.tetrahedra import Tetrahedra
 from spatial.geometry.tripartite import Tripartite, tripartite
 from spatial.geometry.well_mixed import pool
-from spatial.operators.control_volumes import discretise
-from spatial.operators.grid import in_homogenised_tissue
-from spatial.operators.open_boundary import FAR_BOUNDARY, outer_faces
 from spatial.units import um, um3
 
 DENSITY = 1.69 / um3  # of synapses in CA1 neuropil; Rusakov & Kullmann 1998

@@ -13,6 +13,8 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.cleft import FAR, PSD, Cleft, cleft
+from spatial.geometry.discretise import discretise
+from spatial.geometry.open_boundary import SURROUND, passage_permeability, surround
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 from spatial.geometry.well_mixed import pool
@@ -25,8 +27,6 @@ from spatial.model import Mechanism, Model, Species
 from spatial.observe.frames import Film
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording
-from spatial.operators.control_volumes import discretise
-from spatial.operators.open_boundary import SURROUND, passage_permeability, surround
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.glial_membrane import Ions
 from spatial.scenarios.potassium_tissue import (

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial._engine.system.system import Nearby
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
 from spatial.mechanisms.ion_leak import CHLORIDE, IonLeak
@@ -19,7 +20,6 @@ from spatial.mechanisms.sodium_potassium_pump import NEURON, SodiumPotassiumPump
 from spatial.model import Concentrations, Gains, Mechanism, Species
 from spatial.observe.probes import Probe
 from spatial.scenarios.glial_membrane import HALNES, Ions
-from spatial.system import Nearby
 from spatial.units import ion_flux, mM, mV, nernst, s, thermal_voltage, uM, um
 
 POTENTIAL, ASTROCYTE, NEURONS = "potential", "astrocyte", "neurons"

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spatial import checks
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.bricks import graded_grid
+from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Passage
 from spatial.mechanisms.ip3r import LiRinzel
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, each, local, over, peak, total
 from spatial.observe.recording import Recording
-from spatial.operators.open_boundary import outer_faces
 from spatial.scenarios.experiment import Experiment
 from spatial.scenarios.settings import ALPHA, LAMBDA, SYNAPSES, Settings
 from spatial.scenarios.tripartite import tripartite

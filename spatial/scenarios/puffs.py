@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spatial import checks
+from spatial._engine.operators.point_source import own_rise
+from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.system import State
 from spatial.geometry.clusters import cluster_sites
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.geometry.tetrahedra import Tetrahedra
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.rest import rest
 from spatial.mechanisms.buffer import Buffer, bound_at
 from spatial.mechanisms.calcium_leak import ERLeak, PlasmaLeak
 from spatial.mechanisms.extrusion import LinearExtrusion
@@ -24,12 +27,9 @@ from spatial.mechanisms.ip3r_channels import IP3RChannels, at_rest, channel_spec
 from spatial.mechanisms.serca import SERCA
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, mean, peak, total
-from spatial.operators.control_volumes import discretise
-from spatial.operators.point_source import own_rise
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.neighbourhood import with_lumen
 from spatial.scenarios.settings import LEDGER
-from spatial.system import State
 from spatial.units import mM, nm, s, uM, um
 
 CHANNELS = "IP3 receptors"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
+from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Film, Highest, Only, Together
-from spatial.observe.microdomains import Event, detect, effective_diffusion, locality, rate, rows
-from spatial.observe.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
 from spatial.observe.recording import Recording
 from spatial.output.figures import COLOURS, GREY, figure_of, pretty, save, style
 from spatial.output.movies import save_animation, save_npy, save_table, save_tiff

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.analysis.escape import escape_times
 from spatial.geometry.cleft import FAR, PSD, SEAL_MEMBRANE, Cleft, cleft
+from spatial.geometry.discretise import discretise
+from spatial.geometry.open_boundary import far_permeability
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 from spatial.geometry.well_mixed import pool
@@ -18,12 +21,9 @@ from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.mechanisms.glutamate_transporter import DENSITY, IN_TISSUE, KM_MATCHED, Transporter
 from spatial.model import Mechanism, Model, Species
-from spatial.observe.escape import escape_times
 from spatial.observe.frames import Film
 from spatial.observe.probes import Probe, total
 from spatial.observe.recording import Recording
-from spatial.operators.control_volumes import discretise
-from spatial.operators.open_boundary import far_permeability
 from spatial.scenarios.experiment import Conserved, Experiment, after
 from spatial.scenarios.settings import LEDGER
 from spatial.simulate import Progress, simulate

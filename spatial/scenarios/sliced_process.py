@@ -14,11 +14,11 @@ from scipy.spatial import cKDTree
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid, stretched_edges
+from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
-from spatial.operators.open_boundary import outer_faces
 from spatial.scenarios.neighbourhood import Neighbourhood
 from spatial.scenarios.settings import ALPHA, LAMBDA
 from spatial.units import um

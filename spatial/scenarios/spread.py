@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spatial import checks
+from spatial.analysis.spread import SYNAPSES
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.shells import graded, shells
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.adenosine_transport import AdenosineUptake
 from spatial.mechanisms.clearance import Conversion
@@ -22,8 +24,6 @@ from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.mechanisms.uptake import ASCT
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, total
-from spatial.observe.spread import SYNAPSES
-from spatial.operators.shells import graded, shells
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.settings import LEDGER
 from spatial.synapses.receptors import EC50_D_SERINE, coagonist_occupancy, release_probability

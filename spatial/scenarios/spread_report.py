@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatial.geometry.place import Floats
-from spatial.integrate.step_control import Tolerance
-from spatial.observe.frames import Film, Together
-from spatial.observe.recording import Recording, Series
-from spatial.observe.spread import (
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.spread import (
     Overlap,
     Reach,
     apparent_diffusion,
@@ -25,7 +22,10 @@ from spatial.observe.spread import (
     poisson_synapses,
     reach,
 )
-from spatial.operators.shells import rings
+from spatial.geometry.place import Floats
+from spatial.geometry.shells import rings
+from spatial.observe.frames import Film, Together
+from spatial.observe.recording import Recording, Series
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.movies import save_table
 from spatial.output.recording_file import write_recording, write_summary

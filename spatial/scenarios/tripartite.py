@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.model import Held, Mechanism, Model, Species
 from spatial.observe.probes import Probe, each, local, mean, over, peak, total
-from spatial.operators.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.scenarios.astrocyte import Astrocyte, astrocyte_at_rest, clustered
 from spatial.scenarios.experiment import Conserved, Experiment
 from spatial.scenarios.extracellular import Extracellular, extracellular_at_rest

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.iontophoresis import TMA, Fit, fit, sealed_box
+from spatial.analysis.tortuosity import AXES, Block, isotropic, steady_tortuosity
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
-from spatial.observe.iontophoresis import TMA, Fit, fit, sealed_box
 from spatial.observe.probes import Probe
-from spatial.observe.tortuosity import AXES, Block, isotropic, steady_tortuosity
 from spatial.output.tortuosity_figure import fitted_traces
 from spatial.simulate import simulate
 

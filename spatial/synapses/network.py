@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from spatial import checks
+from spatial._engine.system.system import to_concentration, touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.synapses.brian2_loader import load_brian2
-from spatial.system import to_concentration, touched
 
 _START = "the start of spatial's run"
 _ROUNDING = 1e-6  # relative: so nearly whole is a whole number

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial._engine.system.system import Nearby
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Concentrations, Gains, Jumps, Reaction, Species
 from spatial.synapses.spikes import Firing, check_trains
-from spatial.system import Nearby
 
 _ROUNDING = 1e-9  # of a number of windows: so nearly whole is a whole number
 

@@ -32,6 +32,8 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.operators.fipy_mesh import fipy_mesh
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.shapes import Edge, cylinder
 from spatial.geometry.tetrahedra import Tetrahedra
@@ -39,8 +41,6 @@ from spatial.mechanisms.buffer import bound_at
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe
-from spatial.operators.control_volumes import discretise
-from spatial.operators.fipy_mesh import fipy_mesh
 from spatial.simulate import Tolerance, simulate
 from spatial.units import MOLECULES, ion_flux
 from tests.benchmarks.measure import RUNS, Row, table, timed

@@ -14,22 +14,22 @@ from typing import Any, Literal
 
 import numpy as np
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.electrodiffusion import electrodiffusion
+from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
+from spatial._engine.methods.method import Method
+from spatial._engine.methods.rosenbrock import ROS34PW2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import assemble
 from spatial.checks import InputError
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Place
-from spatial.integrate.electrodiffusion import electrodiffusion
-from spatial.integrate.electrolyte import Capacitor, Electrolyte
-from spatial.integrate.implicit import prepare
-from spatial.integrate.method import Method
-from spatial.integrate.rosenbrock import ROS34PW2, Rosenbrock
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
-from spatial.operators.grid import grid
 from spatial.scenarios.glial_membrane import HALNES, Ions, glial_membrane
 from spatial.simulate import simulate
-from spatial.system import assemble
 from spatial.units import ion_flux, mM, thermal_voltage
 
 RESULTS = Path(__file__).parent / "results" / "electrodiffusion.md"

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.steady import steady
 from spatial.geometry.bricks import graded_grid, stretched_edges
+from spatial.geometry.open_boundary import far_permeability, outer_faces, outward
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.model import Model, Species
 from spatial.observe.probes import at
-from spatial.operators.open_boundary import far_permeability, outer_faces, outward
-from spatial.operators.steady import steady
 from spatial.simulate import simulate
 
 RESULTS = Path(__file__).parent / "results" / "open_boundary.md"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.grid import grid
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.shapes import Edge, box, cylinder
@@ -24,8 +26,6 @@ from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
 from spatial.mechanisms.sodium_potassium_pump import SodiumPotassiumPump
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
-from spatial.operators.control_volumes import discretise, stiffness
-from spatial.operators.grid import grid
 from spatial.units import ion_flux, molecule
 
 # Ca2+ in a process: problem (b) of the integrator study, and benchmark B2

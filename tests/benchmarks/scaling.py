@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance, tolerated
+from spatial._engine.operators.team import Team
+from spatial._engine.system.system import assemble
+from spatial.geometry.discretise import volume_place
 from spatial.geometry.place import Floats, Place
-from spatial.integrate.implicit import prepare
-from spatial.integrate.rosenbrock import ROS2, Rosenbrock
-from spatial.integrate.step_control import Tolerance, tolerated
 from spatial.mechanisms.buffer import Buffer, bound_at
 from spatial.model import Model, Species
-from spatial.operators.control_volumes import volume_place
-from spatial.operators.team import Team
-from spatial.system import assemble
 
 SIDES = (17, 27, 37, 58, 79, 100)  # vertices along an edge: 4 913 to 1 000 000 control volumes
 EDGE, STEP, RUNS = 4.0, 1e-3, 3  # um, s, steps timed

@@ -17,24 +17,24 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.stepper import Hybrid
+from spatial._engine.system.system import assemble
+from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
-from spatial.integrate.implicit import prepare
-from spatial.integrate.march import Hybrid
-from spatial.integrate.rosenbrock import ROS2, Rosenbrock
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.model import Concentrations, Gains, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
-from spatial.operators.grid import grid
 from spatial.simulate import simulate
 from spatial.synapses.plasticity.gates import HillGate
 from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.population import Population
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
 from spatial.synapses.spikes import poisson
-from spatial.system import assemble
 from spatial.units import Hz, molecule, ms, s, uM, um2
 
 RESULTS = Path(__file__).parent / "results" / "synapses.md"

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
+from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.escape import escape_times
 from spatial.geometry.cleft import PSD, disc
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh, Place
+from spatial.geometry.shells import rings
 from spatial.geometry.well_mixed import pool
-from spatial.integrate.step_control import Tolerance
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.model import Model, Species
-from spatial.observe.escape import escape_times
 from spatial.observe.probes import Probe
-from spatial.operators.control_volumes import discretise
-from spatial.operators.shells import rings
 from spatial.simulate import simulate
 from spatial.units import molecule, ms, nm, um, us
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial._engine.system.system import touched
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate
 from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
-from spatial.system import touched
 from spatial.units import ms, s
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.sparse import block_diag, bsr_matrix, csc_matrix, csr_matrix, diags_array, kron
 
+from spatial._engine.methods.method import BEFORE
+from spatial._engine.system.system import System
 from spatial.geometry.place import Floats
-from spatial.integrate.method import BEFORE
-from spatial.system import System
 from tests.benchmarks.integrators.march import Run
 
 

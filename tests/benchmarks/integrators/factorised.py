@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from spatial._engine.linear.implicit import Implicit, Prepared, implicit, prepare
+from spatial._engine.methods.method import Attempt
+from spatial._engine.methods.rosenbrock import ROS2, Table, step
+from spatial._engine.system.system import Linearisation, System, without_diffusion
 from spatial.geometry.place import Floats
-from spatial.integrate.implicit import Implicit, Prepared, implicit, prepare
-from spatial.integrate.method import Attempt
-from spatial.integrate.rosenbrock import ROS2, Table, step
 from spatial.model import Species
-from spatial.system import Linearisation, System, without_diffusion
 
 
 @dataclass(frozen=True, eq=False)

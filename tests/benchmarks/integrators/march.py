@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spatial._engine.methods.method import Method
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.step_length import advance, after_event, first_step
+from spatial._engine.system.system import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
-from spatial.integrate.method import Method
-from spatial.integrate.step_control import Tolerance, advance, after_event, first_step
 from spatial.model import Model, Species
-from spatial.system import System
 
 _NEARLY_ZERO = 1e-2  # of its typical size: a species with less is compared with its typical size too
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.method import Attempt
+from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.repair import repair
+from spatial._engine.stepping.step_length import advance
+from spatial._engine.system.system import System, assemble, without_diffusion
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
-from spatial.integrate.implicit import prepare
-from spatial.integrate.method import Attempt
-from spatial.integrate.positivity import repair
-from spatial.integrate.rosenbrock import ROS2, Rosenbrock
-from spatial.integrate.step_control import Tolerance, advance
 from spatial.model import Model, Species
-from spatial.system import System, assemble, without_diffusion
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.chebyshev import chebyshev
+from spatial._engine.methods.method import Method
+from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.system.system import System, assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
-from spatial.integrate.implicit import prepare
-from spatial.integrate.method import Method
-from spatial.integrate.rosenbrock import ROS2, ROS34PW2, Rosenbrock
-from spatial.integrate.stabilised_explicit import chebyshev
-from spatial.integrate.step_control import Tolerance
-from spatial.system import System, assemble
 from spatial.units import ion_flux
 from tests.benchmarks import problems
 from tests.benchmarks.integrators.bdf import bdf

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial._engine.linear.implicit import Implicit, Prepared, implicit
+from spatial._engine.methods.method import BEFORE, Attempt
+from spatial._engine.methods.tolerance import errors
+from spatial._engine.system.system import System
 from spatial.geometry.place import Floats
-from spatial.integrate.implicit import Implicit, Prepared, implicit
-from spatial.integrate.method import BEFORE, Attempt
-from spatial.integrate.step_control import errors
 from spatial.model import Species
-from spatial.system import System
 
 _POINT = 2.0 - np.sqrt(2.0)  # where the trapezoidal rule ends, in steps
 _D, _W = _POINT / 2.0, np.sqrt(2.0) / 4.0  # weights of the last stage, and of the first two

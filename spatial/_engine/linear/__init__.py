@@ -1,0 +1,1 @@
+"""Linear solves with the Jacobian of a whole model: Krylov, multigrid, blocks."""

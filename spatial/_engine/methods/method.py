@@ -1,0 +1,34 @@
+"""What a method for one step in time must offer to the step control."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from spatial._engine.system.system import System
+from spatial.geometry.place import Floats
+from spatial.model import Species
+
+BEFORE = 1.0 - 1e-9  # a step ends just before the event on which it lands
+
+Attempt = Callable[[float], tuple[Floats, Floats]]
+"""The state after a step of a given length [s], and an estimate of its error; both (size,)."""
+
+
+class Method(Protocol):
+    """A one-step method: it keeps nothing from step to step that changes the result."""
+
+    @property
+    def system(self) -> System:
+        """What is integrated."""
+        ...
+
+    @property
+    def order(self) -> int:
+        """The power of the step's length that the estimated error goes with."""
+        ...
+
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+        """Steps from the state `u` at `t`, where du/dt is `f`.
+
+        `tolerated` is the L2 error, averaged over its place, that a step may make in each species.
+        """
+        ...

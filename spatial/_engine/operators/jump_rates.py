@@ -1,0 +1,151 @@
+"""Diffusion molecule by molecule: how often each jumps from an element to the next, and the walk itself.
+
+A molecule in element i jumps to element j at the rate D T_ij / V_i, so T must not be negative. On grids it is
+not. On tetrahedra a fifth of the links have the wrong sign, and the others must change with them: what follows
+for D, from the slowest mode of cylinders, a box and balls (500 to 20 000 vertices), as error in per cent
+
+    wrong signs set to zero                         +24 to +29
+    the same, all scaled by their second moment     -3.7 to -6.9
+    fitted to the moments of each vertex            -0.4 to +0.3
+
+Symmetric T keep the same concentration everywhere in equilibrium, whatever their values.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from spatial.geometry.discretise import stiffness
+from spatial.geometry.place import Floats, Ints, Place
+
+_DRIFT = 0.7  # weight of the first moments against the second; by measurement, between D too small and too large
+_KEPT = 0.02  # part of a right-signed link that stays whatever the fit says, so that no vertex is cut off
+_SWEEPS, _SETTLED = 100, 1e-6
+_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
+
+
+def nonnegative(place: Place) -> Floats:
+    """(m,) transmissibilities >= 0 whose moments around each element are close to those of the place [um].
+
+    Least squares over sum_j T_ij x_ij (no drift where there was none) and sum_j T_ij x_ij x_ij (the same D
+    along every axis), with x_ij from element i to j. The place's own where none is negative.
+    """
+    T = place.transmissibility
+    if len(T) == 0 or T.min() >= 0.0:
+        return T
+    moments = _moments(place)
+    goal = np.zeros((len(place), moments.shape[2]))
+    for end in (0, 1):
+        np.add.at(goal, place.links[:, end], T[:, None] * moments[:, end])
+    found = np.maximum(T, 0.0)
+    _fit(place.links, moments, goal, _KEPT * found, found)
+    return found
+
+
+def _moments(place: Place) -> Floats:
+    """(m, 2, 9) the first and second moment that T = 1 adds at both ends of each link, in units of the element."""
+    x = np.diff(place.centres[place.links], axis=1)[:, 0]
+    second = np.stack([x[:, a] * x[:, b] * (1.0 if a == b else np.sqrt(2)) for a, b in _PAIRS], axis=1)
+    found = np.empty((len(x), 2, 9))
+    for end, sign in ((0, 1.0), (1, -1.0)):
+        V = place.measure[place.links[:, end], None]
+        weight = np.sqrt(V / place.measure.mean()) / (2 * V)
+        found[:, end, :3] = _DRIFT * weight * sign * x * np.cbrt(V)
+        found[:, end, 3:] = weight * second
+    return found
+
+
+@njit(cache=True)
+def _fit(links: Ints, moments: Floats, goal: Floats, least: Floats, T: Floats) -> None:
+    """Least squares of the sum of T moments to the goal, with T >= least, one link after the other (in place)."""
+    miss = -goal
+    kinds = moments.shape[2]
+    for link in range(len(T)):
+        for end in range(2):
+            for k in range(kinds):
+                miss[links[link, end], k] += T[link] * moments[link, end, k]
+    for _ in range(_SWEEPS):
+        moved, size = 0.0, 0.0
+        for link in range(len(T)):
+            slope, curvature = 0.0, 0.0
+            for end in range(2):
+                for k in range(kinds):
+                    m = moments[link, end, k]
+                    slope += m * miss[links[link, end], k]
+                    curvature += m * m
+            step = max(least[link], T[link] - slope / curvature) - T[link]
+            T[link] += step
+            moved, size = moved + abs(step), size + T[link]
+            for end in range(2):
+                for k in range(kinds):
+                    miss[links[link, end], k] += step * moments[link, end, k]
+        if moved <= _SETTLED * size:
+            break
+
+
+@dataclass(frozen=True, eq=False)
+class Hops:
+    """Where a molecule goes from each element, and how often, at D = 1."""
+
+    begins: Ints  # (n + 1,) where the neighbours of each element begin
+    neighbours: Ints  # (2 m,)
+    upto: Floats  # (2 m,) chance that a jump goes to this neighbour or one before it
+    leaving: Floats  # (n,) rate of all jumps [1/um^2]
+
+    @property
+    def often(self) -> float:
+        """The rate of the element that jumps most often [1/um^2]."""
+        return float(self.leaving.max())
+
+
+def hops(place: Place) -> Hops:
+    """The jumps between the elements of a place."""
+    joined = nonnegative(place)
+    K = stiffness(Place(place.name, place.dimension, place.measure, place.centres, place.links, joined))
+    K.setdiag(0.0)
+    K.eliminate_zeros()
+    begins, T = K.indptr.astype(np.int64), -K.data
+    total = np.bincount(np.repeat(np.arange(len(place)), np.diff(begins)), T, len(place))
+    before = np.r_[0.0, np.cumsum(T)]
+    upto = before[1:] - np.repeat(before[begins[:-1]], np.diff(begins))
+    upto /= np.repeat(total, np.diff(begins))
+    upto[begins[1:][total > 0] - 1] = 1.0
+    return Hops(begins, K.indices.astype(np.int64), upto, total / place.measure)
+
+
+@njit(cache=True)
+def _next(begins: Ints, neighbours: Ints, upto: Floats, i: int, rng: np.random.Generator) -> int:
+    """The element that a jump from element i leads to."""
+    draw, k = rng.random(), begins[i]
+    while upto[k] < draw:
+        k += 1
+    return neighbours[k]
+
+
+@njit(cache=True)
+def walk(begins: Ints, neighbours: Ints, upto: Floats, leaving: Floats, D: float, dt: float, N: Ints,
+         rng: np.random.Generator) -> int:
+    """Let each of the (n,) numbers of molecules jump for a time dt [s], in place; the number of jumps.
+
+    Exact for every dt: how many leave their element at all is binomial, and each of those walks alone.
+    """
+    arrived = np.zeros(len(N), np.int64)
+    jumps = 0
+    for i in range(len(N)):
+        if N[i] == 0 or leaving[i] == 0.0:
+            continue
+        moves = -np.expm1(-D * leaving[i] * dt)
+        movers = rng.binomial(N[i], moves)
+        N[i] -= movers
+        for _ in range(movers):
+            left = dt + np.log1p(-moves * rng.random()) / (D * leaving[i])
+            j = i
+            while left > 0.0:
+                j = _next(begins, neighbours, upto, j, rng)
+                jumps += 1
+                left -= rng.standard_exponential() / (D * leaving[j])
+            arrived[j] += 1
+    for i in range(len(N)):
+        N[i] += arrived[i]
+    return jumps

@@ -1,0 +1,73 @@
+"""The state in which a model rests."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatial._engine.linear.implicit import prepare
+from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.stepping.step_length import advance, first_step
+from spatial._engine.system.system import State, System, assemble
+from spatial.checks import InputError
+from spatial.geometry.place import Floats, Place
+from spatial.model import Concentrations, Gains, Mechanism, Model, Species
+
+_STEPS = 2000  # at most
+_STILL = 1e-7  # 1/s, of a species' size: slower than this it rests
+_TOLERANCE = Tolerance(1e-3, longest=1000.0)  # longer ones would be solved below rounding
+
+
+def rest(model: Model) -> State:
+    """The steady state that the model settles into from its initial values, to start a run from.
+
+    Steps follow the model's own course and grow as it comes to rest, so that what is conserved stays so and an
+    unstable state is not taken for a steady one. What depends on time is as at t = 0; events and chance
+    play no part: random channels stay as they are. What no mechanism reads, such as a ledger of what has
+    left, keeps its initial value. Raises `InputError` naming what still changes if it does not settle.
+    """
+    system = assemble(Model(model.species, [_AtStart(each) for each in model.mechanisms], model.fipy_terms))
+    minding = {species for term in system.terms for species in term.reads} | {one for one in model if one.D > 0}
+    method, u = Rosenbrock(prepare(system), ROS2), system.initial()
+    dt, elapsed = first_step(system, u, 0.0, _TOLERANCE), 0.0
+    for _ in range(_STEPS):
+        worst, speed = _fastest(system, u, minding)
+        if speed < _STILL:
+            return _with_ledgers(assemble(model), u, minding)
+        done = advance(method, u, 0.0, dt, np.inf, _TOLERANCE)
+        u, dt, elapsed = done.u, done.suggested, elapsed + done.dt
+    assert worst
+    raise InputError(f"this model does not come to rest: after {elapsed:.3g} s {worst.name!r} in "
+                     f"{worst.place.name!r} still changes by {speed:.2g} of its size per s; it oscillates, or lacks "
+                     "what balances a source or a drain")
+
+
+@dataclass(frozen=True, eq=False)
+class _AtStart:
+    """A mechanism as it is at t = 0."""
+
+    mechanism: Mechanism
+
+    @property
+    def where(self) -> Place:
+        return self.mechanism.where
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        return self.mechanism.rates(c, 0.0)
+
+
+def _fastest(system: System, u: Floats, minding: set[Species]) -> tuple[Species | None, float]:
+    """The species that changes fastest anywhere, and its largest rate [1/s] over its size."""
+    state, rate = system.state(u), system.state(system.rate(u, 0.0))
+    speeds = {one: float(np.abs(rate[one]).max() / (np.abs(state[one]).max() + one.typical)) for one in minding}
+    worst = max(speeds, key=lambda one: speeds[one], default=None)
+    return worst, speeds[worst] if worst else 0.0
+
+
+def _with_ledgers(system: System, u: Floats, minding: set[Species]) -> State:
+    """The settled state, with what no mechanism reads as it was."""
+    state = system.state(u)
+    for one in system.model:
+        if one not in minding:
+            state[one][:] = one.initial
+    return state

@@ -1,0 +1,1 @@
+"""A model as arrays: the layout of the state, its rate of change, its Jacobian, its events."""

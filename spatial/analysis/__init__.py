@@ -1,0 +1,1 @@
+"""What is found out afterwards, from recordings, fields and geometries."""
