@@ -11,9 +11,9 @@ import numpy as np
 import spatial as sp
 from spatial.geometry.tripartite import Tripartite
 from spatial.output.figures import heterosynaptic_map
-from spatial.scenarios.neighbourhood import parametric
-from spatial.scenarios.settings import Settings
-from spatial.scenarios.tripartite import tripartite, without_release
+from spatial.scenarios.parts.neighbourhood import parametric
+from spatial.scenarios.parts.settings import Settings
+from spatial.scenarios.tripartite.model import tripartite, without_release
 from spatial.synapses.release import A1Inhibition
 from spatial.units import s
 

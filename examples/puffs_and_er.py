@@ -21,8 +21,9 @@ from spatial.geometry.load import load
 from spatial.geometry.tetrahedra import Tetrahedra
 from spatial.geometry.tripartite import Tripartite, tripartite
 from spatial.output.figures import COLOURS, figure_of, pretty, save, style
-from spatial.scenarios.puffs import PuffSettings, puffs
-from spatial.scenarios.puffs_report import Observed, observe
+from spatial.scenarios.puffs.model import puffs
+from spatial.scenarios.puffs.report import Observed, observe
+from spatial.scenarios.puffs.settings import PuffSettings
 from spatial.units import s, uM
 
 QUICK = bool(os.environ.get("SPATIAL_QUICK"))

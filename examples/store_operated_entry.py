@@ -23,7 +23,7 @@ from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
 from spatial.mechanisms.soce import StimOrai
 from spatial.output.figures import Panel, time_courses
-from spatial.scenarios.neighbourhood import with_lumen
+from spatial.scenarios.parts.neighbourhood import with_lumen
 from spatial.units import nm, s, uM, um
 
 UNTIL = 12 * s if os.environ.get("SPATIAL_QUICK") else 180 * s

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from spatial.analysis.spread import largest_radius
-from spatial.scenarios.spread import ATP, D_SERINE, GABA, GLUTAMATE, SpreadSettings, spread
-from spatial.scenarios.spread_report import observe, two_sources
+from spatial.scenarios.spread.model import ATP, D_SERINE, GABA, GLUTAMATE, spread
+from spatial.scenarios.spread.report import observe, two_sources
+from spatial.scenarios.spread.settings import SpreadSettings
 from spatial.units import ms, uM, um
 
 quick = "SPATIAL_QUICK" in os.environ

@@ -21,7 +21,7 @@ from spatial.mechanisms.glutamate_transporter import IN_TISSUE, KM_MATCHED, Tran
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, each
-from spatial.scenarios.release_in_cleft import (
+from spatial.scenarios.parts.release_in_cleft import (
     AT_NEIGHBOURS,
     AT_PSD,
     IN_CLEFT,

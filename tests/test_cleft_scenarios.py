@@ -15,9 +15,9 @@ from spatial.geometry.cleft import cleft as cleft_mesh
 from spatial.geometry.discretise import discretise
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
 from spatial.scenarios import cleft, cleft_report, coverage, coverage_report
-from spatial.scenarios.cleft import CleftSettings
-from spatial.scenarios.coverage import CoverageSettings
-from spatial.scenarios.release_in_cleft import (
+from spatial.scenarios.cleft.settings import CleftSettings
+from spatial.scenarios.coverage.settings import CoverageSettings
+from spatial.scenarios.parts.release_in_cleft import (
     COLLAR,
     COVERED,
     OTHER,
@@ -29,8 +29,8 @@ from spatial.scenarios.release_in_cleft import (
     sweep,
     time_to_rim,
 )
-from spatial.scenarios.release_report import plane_of
-from spatial.scenarios.report import checks_of
+from spatial.scenarios.parts.release_report import plane_of
+from spatial.scenarios.parts.report import checks_of
 from spatial.units import MOLECULES, ms, um
 
 SHAPE = Cleft(resolution=2.0, surround=0.6, coverage=0.0)

@@ -27,7 +27,7 @@ from spatial.mechanisms.ion_leak import IonLeak
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
-from spatial.scenarios.glial_membrane import HALNES
+from spatial.scenarios.parts.glial_membrane import HALNES
 from spatial.simulate import simulate
 from spatial.units import ion_flux, mM, thermal_voltage
 from tests.benchmarks.electrodiffusion import EARLY, INPUT, OFF, ON, UNTIL, Slab, at, slab

@@ -21,8 +21,8 @@ from spatial.simulate import simulate
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spatial"
 FLOORS = ["units", "checks", "geometry", "_engine.operators", "model", "mechanisms", "_engine.system", "_engine.linear",
-          "_engine.methods", "_engine.stepping", "synapses", "observe", "simulate", "analysis", "output", "scenarios",
-          "cli", "__main__"]
+          "_engine.methods", "_engine.stepping", "synapses", "observe", "simulate", "analysis", "output",
+          "scenarios.parts", "scenarios", "cli", "__main__"]
 DOORS = {"__init__", "_engine"}  # they hold no code of their own
 HEAVY = ["brian2", "fipy", "gmsh", "matplotlib", "meshio", "pyvista", "vtk", "vtkmodules"]
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -21,16 +21,11 @@ from spatial.observe.probes import each, total
 from spatial.observe.recording import Recording
 from spatial.output.recording_file import read_recording
 from spatial.output.scenes import changes_around, from_zero
-from spatial.scenarios.heterosynaptic import (
-    A1_BLOCK,
+from spatial.scenarios.heterosynaptic.model import (
     D_SERINE,
-    D_SERINE_BLOCK,
-    INTACT,
-    NO_ASTROCYTE,
     RELEASE,
     WEIGHT,
     Heterosynaptic,
-    HeterosynapticSettings,
     band,
     binned,
     drawn,
@@ -40,11 +35,18 @@ from spatial.scenarios.heterosynaptic import (
     run,
     silent,
 )
-from spatial.scenarios.heterosynaptic_report import results, rows, told
-from spatial.scenarios.neighbourhood import Neighbourhood
-from spatial.scenarios.settings import Settings
-from spatial.scenarios.sliced_process import SlicedProcess, coverage, in_tissue, sliced_neighbourhood, to_process
-from spatial.scenarios.tripartite import tripartite
+from spatial.scenarios.heterosynaptic.report import results, rows, told
+from spatial.scenarios.heterosynaptic.settings import (
+    A1_BLOCK,
+    D_SERINE_BLOCK,
+    INTACT,
+    NO_ASTROCYTE,
+    HeterosynapticSettings,
+)
+from spatial.scenarios.parts.neighbourhood import Neighbourhood
+from spatial.scenarios.parts.settings import Settings
+from spatial.scenarios.parts.sliced_process import SlicedProcess, coverage, in_tissue, sliced_neighbourhood, to_process
+from spatial.scenarios.tripartite.model import tripartite
 from spatial.simulate import simulate
 
 COARSE = Path(__file__).resolve().parents[1] / "meshes" / "tripartite_coarse.msh"

@@ -22,7 +22,7 @@ from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.model import Species
 from spatial.output.recording_file import read_recording
-from spatial.scenarios.homeostasis import (
+from spatial.scenarios.homeostasis.model import (
     ABOVE,
     ADENOSINE,
     BELOW,
@@ -35,7 +35,6 @@ from spatial.scenarios.homeostasis import (
     RATE,
     SETTLES,
     Homeostasis,
-    HomeostasisSettings,
     Observed,
     apart,
     cases,
@@ -50,10 +49,11 @@ from spatial.scenarios.homeostasis import (
     stepped,
     with_neurons,
 )
-from spatial.scenarios.homeostasis_report import duration, results
-from spatial.scenarios.potassium_tissue import D_K
-from spatial.scenarios.report import checks_of, drifts
-from spatial.scenarios.settings import ALPHA, LAMBDA
+from spatial.scenarios.homeostasis.report import duration, results
+from spatial.scenarios.homeostasis.settings import HomeostasisSettings
+from spatial.scenarios.parts.potassium_tissue import D_K
+from spatial.scenarios.parts.report import checks_of, drifts
+from spatial.scenarios.parts.settings import ALPHA, LAMBDA
 from spatial.simulate import simulate
 from spatial.synapses.excitability import MeanField, RateNeuron, RateOutflow, phi
 from spatial.units import Hz, mM, um

@@ -115,6 +115,6 @@ def test_a_measurement_that_fails_leaves_no_picture(mesh: Path, tmp_path: Path, 
     def fail(*_: object, **__: object) -> None:
         raise InputError("'TMA' changes too fast at t = 1 s")
 
-    monkeypatch.setattr("spatial.scenarios.virtual_iontophoresis.simulate", fail)
+    monkeypatch.setattr("spatial.scenarios.virtual_iontophoresis.model.simulate", fail)
     assert refused(capsys, mesh, "--out", tmp_path / "fit.png") == "spatial: 'TMA' changes too fast at t = 1 s\n"
     assert not list(tmp_path.iterdir())

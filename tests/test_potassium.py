@@ -24,7 +24,7 @@ from spatial.mechanisms.uptake import Production
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
-from spatial.scenarios.glial_membrane import HALNES, KNP_EMI, Ions, Rest, glial_membrane
+from spatial.scenarios.parts.glial_membrane import HALNES, KNP_EMI, Ions, Rest, glial_membrane
 from spatial.simulate import simulate
 from spatial.synapses.excitability import Excitability, MeanField, RateNeuron, phi
 from spatial.synapses.potassium_release import LEAST, PotassiumRelease

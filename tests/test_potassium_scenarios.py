@@ -20,8 +20,11 @@ from spatial.mechanisms.kir41 import Kir41
 from spatial.model import Model, Species
 from spatial.observe.probes import total
 from spatial.scenarios import buffering, buffering_report, potassium, potassium_report
-from spatial.scenarios.buffering import UNCOUPLED, BufferingSettings, along, slab
-from spatial.scenarios.potassium import (
+from spatial.scenarios.buffering.model import UNCOUPLED, along, slab
+from spatial.scenarios.buffering.settings import BufferingSettings
+from spatial.scenarios.parts.potassium_tissue import CHARGE, K_OUT, TEMPERATURE, Astrocytes
+from spatial.scenarios.parts.report import checks_of
+from spatial.scenarios.potassium.model import (
     AROUND,
     AWAY,
     BESIDE,
@@ -30,12 +33,10 @@ from spatial.scenarios.potassium import (
     NO_ASTROCYTE,
     NO_KIR,
     NO_PUMP,
-    PotassiumSettings,
     burst,
     coverages,
 )
-from spatial.scenarios.potassium_tissue import CHARGE, K_OUT, TEMPERATURE, Astrocytes
-from spatial.scenarios.report import checks_of
+from spatial.scenarios.potassium.settings import PotassiumSettings
 from spatial.simulate import simulate
 from spatial.synapses.potassium_release import LEAST
 from spatial.synapses.steady_release import SteadyRelease

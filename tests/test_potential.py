@@ -19,7 +19,7 @@ from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.ion_leak import IonLeak
 from spatial.mechanisms.kir41 import Kir41
 from spatial.model import Model, Species
-from spatial.scenarios.glial_membrane import HALNES, Ions, glial_membrane
+from spatial.scenarios.parts.glial_membrane import HALNES, Ions, glial_membrane
 from spatial.units import ion_flux, mM, nernst, um
 
 PM = shapes.PLASMA_MEMBRANE

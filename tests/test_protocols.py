@@ -16,7 +16,8 @@ from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording, Series
 from spatial.scenarios import protocols
-from spatial.scenarios.protocol_bench import (
+from spatial.scenarios.parts.report import checks_of
+from spatial.scenarios.protocols.bench import (
     ACTIVE,
     ADENOSINE,
     CALCIUM,
@@ -29,7 +30,7 @@ from spatial.scenarios.protocol_bench import (
     observe,
     prepared,
 )
-from spatial.scenarios.protocols import (
+from spatial.scenarios.protocols.model import (
     ADDED,
     BLOCKED,
     CLAMPED,
@@ -39,14 +40,13 @@ from spatial.scenarios.protocols import (
     PRE_POST,
     TISSUE,
     TISSUE_A1,
-    ProtocolSettings,
     cases,
     course,
     slow_after,
 )
-from spatial.scenarios.protocols_report import duration, turned
-from spatial.scenarios.rate_curves import BCMTest, calcium_changes, crossover
-from spatial.scenarios.report import checks_of
+from spatial.scenarios.protocols.rate_curves import BCMTest, calcium_changes, crossover
+from spatial.scenarios.protocols.report import duration, turned
+from spatial.scenarios.protocols.settings import ProtocolSettings
 from spatial.simulate import simulate
 from spatial.synapses.plasticity.bcm import BCM
 from spatial.synapses.plasticity.calcium_rule import CalciumRule, SpikeCalcium

@@ -17,8 +17,9 @@ from spatial.geometry.surfaces import ER_MEMBRANE
 from spatial.mechanisms.ip3r_channels import IP3RChannels
 from spatial.observe.probes import mean, peak, total
 from spatial.output.movies import read_tiff
-from spatial.scenarios.puffs import CHANNELS, Puffs, PuffSettings, furnished, puffs
-from spatial.scenarios.puffs_report import microscope_over, observe
+from spatial.scenarios.puffs.model import CHANNELS, Puffs, furnished, puffs
+from spatial.scenarios.puffs.report import microscope_over, observe
+from spatial.scenarios.puffs.settings import PuffSettings
 from spatial.simulate import FewMolecules, simulate
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Model, Species
-from spatial.scenarios.homeostasis import MEMBRANE, apart
+from spatial.scenarios.homeostasis.model import MEMBRANE, apart
 from spatial.synapses.excitability import MeanField, RateNeuron
 from spatial.synapses.rate_release import RateRelease
 

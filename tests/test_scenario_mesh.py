@@ -15,9 +15,9 @@ from spatial.geometry.shapes import ball, used_points
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.tripartite import Tripartite
-from spatial.scenarios.neighbourhood import around_process, neighbourhood, resolved
-from spatial.scenarios.settings import Settings
-from spatial.scenarios.tripartite import tripartite
+from spatial.scenarios.parts.neighbourhood import around_process, neighbourhood, resolved
+from spatial.scenarios.parts.settings import Settings
+from spatial.scenarios.tripartite.model import tripartite
 
 MESHES = Path(__file__).resolve().parents[1] / "meshes"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"

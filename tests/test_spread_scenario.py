@@ -14,7 +14,7 @@ from test_cli import refused, succeed
 from spatial.analysis.spread import largest_radius, reach
 from spatial.checks import InputError
 from spatial.output.recording_file import read_recording
-from spatial.scenarios.spread import (
+from spatial.scenarios.spread.model import (
     ATP,
     D_SERINE,
     GABA,
@@ -23,12 +23,12 @@ from spatial.scenarios.spread import (
     NMDA_OFF,
     NMDA_ON,
     TRANSMITTERS,
-    SpreadSettings,
     bound,
     chosen,
     spread,
 )
-from spatial.scenarios.spread_report import SOURCE, Heard, draw_synapses, observe, row, sweep, two_sources
+from spatial.scenarios.spread.report import SOURCE, Heard, draw_synapses, observe, row, sweep, two_sources
+from spatial.scenarios.spread.settings import SpreadSettings
 from spatial.units import molecule, ms, s
 
 FEW = SpreadSettings(frames=81)

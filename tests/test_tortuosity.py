@@ -18,7 +18,7 @@ from spatial.geometry.place import Place
 from spatial.geometry.shapes import ball, box
 from spatial.geometry.tetrahedra import Region
 from spatial.geometry.voxels import Dropped, Labels, extracellular, load_labels, shrunk
-from spatial.scenarios.virtual_iontophoresis import (
+from spatial.scenarios.virtual_iontophoresis.model import (
     TISSUE,
     fit_traces,
     fitted_tortuosity,

@@ -10,10 +10,10 @@ from spatial.geometry.tripartite import Tripartite
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.output.recording_file import write_recording
-from spatial.scenarios.experiment import Experiment
-from spatial.scenarios.neighbourhood import parametric
-from spatial.scenarios.settings import Settings
-from spatial.scenarios.tripartite import tripartite, without_release
+from spatial.scenarios.parts.experiment import Experiment
+from spatial.scenarios.parts.neighbourhood import parametric
+from spatial.scenarios.parts.settings import Settings
+from spatial.scenarios.tripartite.model import tripartite, without_release
 from spatial.synapses.plasticity.gates import CoagonistGate
 from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.units import Hz, molecule, ms, nm, s, uM, um

@@ -1,7 +1,7 @@
 """Volume fraction and tortuosity of a block of tissue, measured by a steady gradient.
 
 Seen from afar a block of extracellular space is a medium of volume fraction alpha in which the free diffusion
-coefficient D is D / lambda^2. The virtual experiment that measures both is `scenarios.virtual_iontophoresis`.
+coefficient D is D / lambda^2. The virtual experiment that measures both is `scenarios.virtual_iontophoresis.model`.
 """
 
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
     import numpy as np
 
     from spatial.analysis.tortuosity import block, steady_tortuosity
-    from spatial.scenarios.virtual_iontophoresis import measure, picture
+    from spatial.scenarios.virtual_iontophoresis.model import measure, picture
 
     if out is not None and (quick or out.suffix != ".png" or not out.parent.is_dir()):
         raise InputError(f"{out} cannot be drawn: its name must end in .png, its folder exist, and --quick be left out")

@@ -29,12 +29,12 @@ from spatial.units import ms
 if TYPE_CHECKING:
     import numpy as np
 
-    from spatial.scenarios.cleft import CleftSettings
-    from spatial.scenarios.coverage import CoverageSettings
-    from spatial.scenarios.experiment import Experiment
-    from spatial.scenarios.neighbourhood import Neighbourhood
-    from spatial.scenarios.report import Changes
-    from spatial.scenarios.settings import Settings
+    from spatial.scenarios.cleft.settings import CleftSettings
+    from spatial.scenarios.coverage.settings import CoverageSettings
+    from spatial.scenarios.parts.experiment import Experiment
+    from spatial.scenarios.parts.neighbourhood import Neighbourhood
+    from spatial.scenarios.parts.report import Changes
+    from spatial.scenarios.parts.settings import Settings
     from spatial.simulate import Progress
 
 FRAMES = 60  # after the first, at most
@@ -51,7 +51,7 @@ def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("result
 
     from spatial.output.folder import results_folder
     from spatial.output.gl import check_rendering
-    from spatial.scenarios.tripartite import tripartite
+    from spatial.scenarios.tripartite.model import tripartite
 
     started = time.perf_counter()
     settings = _settings(duration, not no_astrocyte)
@@ -76,8 +76,9 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
 
     from spatial.output.folder import results_folder
     from spatial.output.gl import check_rendering
-    from spatial.scenarios.puffs import PuffSettings, puffs
-    from spatial.scenarios.puffs_report import results
+    from spatial.scenarios.puffs.model import puffs
+    from spatial.scenarios.puffs.report import results
+    from spatial.scenarios.puffs.settings import PuffSettings
 
     started = time.perf_counter()
     given: dict[str, Any] = {"duration": duration, "ip3": ip3}
@@ -95,8 +96,8 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
 def cleft(out: Out = Path("results"), force: Force = False, duration: Duration = None, resolution: Resolution = None,
           quiet: Quiet = False) -> None:
     """A vesicle of glutamate in a cleft whose rim is open, or sealed by an adhesion or the astrocyte: a sweep."""
-    from spatial.scenarios.cleft import CleftSettings
-    from spatial.scenarios.cleft_report import results
+    from spatial.scenarios.cleft.report import results
+    from spatial.scenarios.cleft.settings import CleftSettings
 
     _sweep(results, CleftSettings(), duration, resolution, out, force, quiet)
 
@@ -104,8 +105,8 @@ def cleft(out: Out = Path("results"), force: Force = False, duration: Duration =
 def coverage(out: Out = Path("results"), force: Force = False, duration: Duration = None,
              resolution: Resolution = None, quiet: Quiet = False) -> None:
     """A vesicle of glutamate in a cleft that an astrocyte covers from 0 to 100 %: a sweep."""
-    from spatial.scenarios.coverage import CoverageSettings
-    from spatial.scenarios.coverage_report import results
+    from spatial.scenarios.coverage.report import results
+    from spatial.scenarios.coverage.settings import CoverageSettings
 
     _sweep(results, CoverageSettings(), duration, resolution, out, force, quiet)
 
@@ -120,8 +121,9 @@ def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one."
            out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> None:
     """One release of a transmitter in neuropil: who hears it, how far off, for how long, and with how many others."""
     from spatial.output.folder import results_folder
-    from spatial.scenarios.spread import SpreadSettings, chosen
-    from spatial.scenarios.spread_report import results
+    from spatial.scenarios.spread.model import chosen
+    from spatial.scenarios.spread.report import results
+    from spatial.scenarios.spread.settings import SpreadSettings
 
     started = time.perf_counter()
     released = chosen(transmitter, molecules, None if emptying is None else emptying * ms)
@@ -141,9 +143,9 @@ def potassium(out: Out = Path("results"), force: Force = False, duration: Durati
                   help="Factor on every edge length of the mesh; 2 is twice coarser.", show_default="3")] = None,
               quiet: Quiet = False) -> None:
     """A burst beside an astrocyte process: how high K+ rises, and who takes it up; also without each of them."""
-    from spatial.scenarios.potassium import PotassiumSettings
-    from spatial.scenarios.potassium_report import duration as simulated
-    from spatial.scenarios.potassium_report import results
+    from spatial.scenarios.potassium.report import duration as simulated
+    from spatial.scenarios.potassium.report import results
+    from spatial.scenarios.potassium.settings import PotassiumSettings
 
     settings = PotassiumSettings()
     if duration is not None:
@@ -156,9 +158,9 @@ def potassium(out: Out = Path("results"), force: Force = False, duration: Durati
 def buffering(length: Annotated[float | None, typer.Option(help="Of the slab [um].", show_default="100")] = None,
               out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
     """K+ enters a slab of tissue at one end: what astrocytes carry off, and the loop of current that does it."""
-    from spatial.scenarios.buffering import BufferingSettings
-    from spatial.scenarios.buffering_report import duration as simulated
-    from spatial.scenarios.buffering_report import results
+    from spatial.scenarios.buffering.report import duration as simulated
+    from spatial.scenarios.buffering.report import results
+    from spatial.scenarios.buffering.settings import BufferingSettings
 
     settings = BufferingSettings()
     if length is not None:
@@ -170,9 +172,9 @@ def homeostasis(duration: Annotated[float | None, typer.Option(
                     help="Of each of 12 runs [s].", show_default="60")] = None,
                 out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
     """Neurons that hear the K+ and adenosine of their own firing: their gain, and what keeps them from running away."""
-    from spatial.scenarios.homeostasis import HomeostasisSettings
-    from spatial.scenarios.homeostasis_report import duration as simulated
-    from spatial.scenarios.homeostasis_report import results
+    from spatial.scenarios.homeostasis.report import duration as simulated
+    from spatial.scenarios.homeostasis.report import results
+    from spatial.scenarios.homeostasis.settings import HomeostasisSettings
 
     settings = HomeostasisSettings() if duration is None else HomeostasisSettings(duration=duration)
     _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
@@ -185,9 +187,9 @@ def protocols(only: Annotated[str | None, typer.Option(
                                                         show_default="3")] = None,
               out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
     """Six protocols of plasticity: pairing, D-serine clamp, A1 block, depression, metaplasticity, frequency."""
-    from spatial.scenarios.protocols import ProtocolSettings
-    from spatial.scenarios.protocols_report import duration as simulated
-    from spatial.scenarios.protocols_report import results
+    from spatial.scenarios.protocols.report import duration as simulated
+    from spatial.scenarios.protocols.report import results
+    from spatial.scenarios.protocols.settings import ProtocolSettings
 
     settings = ProtocolSettings(only=only) if seeds is None else ProtocolSettings(only=only, seeds=seeds)
     _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
@@ -208,9 +210,9 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
                    duration: Duration = None, quiet: Quiet = False) -> None:
     """Each synapse fires in turn: what changes at every other, and which part is adenosine, which D-serine."""
     from spatial.output.gl import check_rendering
-    from spatial.scenarios.heterosynaptic import HeterosynapticSettings
-    from spatial.scenarios.heterosynaptic_report import duration as simulated
-    from spatial.scenarios.heterosynaptic_report import results
+    from spatial.scenarios.heterosynaptic.report import duration as simulated
+    from spatial.scenarios.heterosynaptic.report import results
+    from spatial.scenarios.heterosynaptic.settings import HeterosynapticSettings
 
     given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh,
                              "blocks": blocks and tuple(one.strip() for one in blocks.split(","))}
@@ -247,7 +249,7 @@ def _into(out: Path, force: bool, quiet: bool, simulated: float,
 
 
 def _settings(duration: float | None, astrocyte: bool) -> "Settings":
-    from spatial.scenarios.settings import Settings
+    from spatial.scenarios.parts.settings import Settings
 
     settings = Settings(astrocyte=astrocyte)
     return settings if duration is None else replace(settings, duration=duration)
@@ -256,7 +258,7 @@ def _settings(duration: float | None, astrocyte: bool) -> "Settings":
 def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
                    rng: "np.random.Generator") -> "Neighbourhood":
     """The geometry: that of the file, or else the parametric one."""
-    from spatial.scenarios.neighbourhood import neighbourhood, parametric
+    from spatial.scenarios.parts.neighbourhood import neighbourhood, parametric
 
     if mesh is None:
         return parametric(parametric_shape(resolution))
@@ -271,7 +273,7 @@ def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed:
     from spatial.observe.frames import Highest, Together
     from spatial.output.recording_file import write_recording, write_summary
     from spatial.output.vtkhdf import FieldsFile
-    from spatial.scenarios.report import changes, pictures, summary
+    from spatial.scenarios.parts.report import changes, pictures, summary
     from spatial.simulate import simulate
 
     until = experiment.duration

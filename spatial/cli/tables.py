@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from spatial.geometry.place import Floats
-    from spatial.scenarios.puffs_report import Observed
-    from spatial.scenarios.report import Changes
-    from spatial.scenarios.virtual_iontophoresis import Measured
+    from spatial.scenarios.parts.report import Changes
+    from spatial.scenarios.puffs.report import Observed
+    from spatial.scenarios.virtual_iontophoresis.model import Measured
 
 
 
@@ -55,7 +55,7 @@ def tortuosity(alpha: float, steady: "Floats", measured: "Measured | None" = Non
     from rich.console import Console
 
     from spatial.analysis.tortuosity import isotropic
-    from spatial.scenarios.virtual_iontophoresis import TISSUE, fitted_tortuosity
+    from spatial.scenarios.virtual_iontophoresis.model import TISSUE, fitted_tortuosity
 
     def row(name: str, axes: "Floats", all_axes: str) -> None:
         table.add_row(name, *(f"{each:.3f}" for each in axes), all_axes)

@@ -28,7 +28,7 @@ from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
-from spatial.scenarios.glial_membrane import HALNES, Ions, glial_membrane
+from spatial.scenarios.parts.glial_membrane import HALNES, Ions, glial_membrane
 from spatial.simulate import simulate
 from spatial.units import ion_flux, mM, thermal_voltage
 

@@ -191,7 +191,7 @@ def manufactured(size: float) -> tuple[Model, Pairing]:
 # Ca2+ release from the ER in a real process: problem (c)
 REAL = Path(__file__).parents[3] / "shared" / "data" / "pap_er" / "d1s3a107b1.msh"
 IP3, IP3_REACH = 1.5, 0.4  # uM at one end of the process, falling as a Gaussian of this deviation [um]
-STORE, FIXED, FIXED_K = 400.0, 70.0, 10.0  # uM: ER Ca2+ at rest, fixed buffer, its constant (scenarios/settings.py)
+STORE, FIXED, FIXED_K = 400.0, 70.0, 10.0  # uM: ER Ca2+ at rest, fixed buffer, its constant, as in the scenarios
 D_IP3 = 280.0  # um^2/s; Denizot 2019
 FULLER = (STORE - REST) / 9.0  # than the published model's store, 9 uM above its cytosol (De Pitta AM)
 
@@ -199,7 +199,7 @@ FULLER = (STORE - REST) / 9.0  # than the published model's store, 9 uM above it
 def release(path: Path = REAL) -> Model:
     """Li-Rinzel release in a process meshed in `path`, with its ER as one pool, begun by IP3 at one end.
 
-    Fluxes are scaled as in scenarios/astrocyte.py: with the buffer, and with the fuller store.
+    Fluxes are scaled as in scenarios/parts/astrocyte.py: with the buffer, and with the fuller store.
     """
     shape = load(path)
     mesh = discretise(shape)

@@ -1,0 +1,1 @@
+"""What several scenarios share: cells, tissue, experiments, reports."""

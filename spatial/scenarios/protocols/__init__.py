@@ -1,0 +1,1 @@
+"""Six protocols of plasticity with an astrocyte."""
