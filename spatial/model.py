@@ -1,13 +1,12 @@
 """What is simulated: species, the mechanisms that change them, and the model that lists both."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial._engine.operators.fipy_terms import Terms
 from spatial.checks import InputError, number
 from spatial.geometry.place import Floats, Place
 
@@ -50,6 +49,9 @@ class Concentrations(Protocol):
 
     def __getitem__(self, species: Species) -> Floats: ...
 
+
+Terms = Callable[[Any], Any]
+"""From the `CellVariable` of a species to the FiPy terms that are added to its rate of change."""
 
 Gains = Mapping[Species, Any]
 """Gain of each species: an array (n,) or a number, per measure of the place the mechanism acts in."""

@@ -18,7 +18,9 @@ from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.stepper import Hybrid, March, Molecules
-from spatial._engine.system.system import Nearby, State, System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.layout import State
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Model, Paths, Species
@@ -26,6 +28,7 @@ from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.units import MOLECULES, nm
+from spatial.view import View
 
 Progress = Callable[[float, float], None]
 """Called after every step with the simulated time and the step's length [s]."""
@@ -99,7 +102,7 @@ def _warn_of_few(system: System, u: Floats) -> None:
     for mechanism in system.model.mechanisms:
         if not isinstance(mechanism, Paths):
             continue
-        for species in mechanism.rates(Nearby(state, mechanism.where, lambda _: None), 0.0):
+        for species in mechanism.rates(View(state, mechanism.where), 0.0):
             if species.D > 0 and (here := _nearby_molecules(species, state[species], mechanism.where)) < FEW:
                 warnings.warn(
                     f"{here:.2g} molecules of {species.name!r} are expected within {MICRODOMAIN / nm:g} nm of a "

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spatial.geometry.discretise import stiffness
+from spatial._engine.operators.diffusion import stiffness
 from spatial.geometry.shapes import cylinder
 from spatial.observe.probes import Probe
 from spatial.simulate import simulate

@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from test_calcium_ode import AM, FM, STIMBERG, TOTAL, Constants, Floats, cell, refined_peaks, run
 
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import well_mixed

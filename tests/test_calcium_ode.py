@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import well_mixed
 from spatial.mechanisms.calcium_leak import ERLeak

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial.checks import InputError
 from spatial.geometry.cleft import PSD, SEAL_MEMBRANE, Cleft, cleft, disc
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 

@@ -14,11 +14,12 @@ from spatial._engine.methods.electrodiffusion import Electrodiffusion, electrodi
 from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.rosenbrock import ROS34PW2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.diffusion import fluxes
 from spatial._engine.operators.drift import drift, even_part, even_slope
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
-from spatial.geometry.discretise import discretise, fluxes
+from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.potential import isopotential

@@ -9,9 +9,10 @@ from test_calcium_ode import refined_peaks
 from toy_mechanisms import Source
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.operators.diffusion import stiffness
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.junctions import JUNCTIONS, distances, with_junctions, with_junctions_at
 from spatial.geometry.load import load
 from spatial.geometry.lumen import resolved_lumen

@@ -10,9 +10,9 @@ from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import spsolve
 from toy_places import random_tetrahedra, spot
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.fipy_mesh import fipy_mesh, lift
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 

@@ -10,9 +10,9 @@ from toy_places import random_tetrahedra, spot
 
 from spatial._engine.methods.fipy import fipy_engine
 from spatial._engine.methods.tolerance import Tolerance, tolerated
-from spatial._engine.system.system import assemble
+from spatial._engine.operators.diffusion import stiffness
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed

@@ -13,10 +13,10 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
 from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.stepping.resting_state import rest
 from spatial.analysis.gain import transfer
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed

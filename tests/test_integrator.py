@@ -14,7 +14,8 @@ from spatial._engine.linear.implicit import prepare
 from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance, tolerated
 from spatial._engine.stepping.step_length import after_event
-from spatial._engine.system.system import System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry import shapes
 from spatial.geometry.discretise import discretise

@@ -22,11 +22,13 @@ from toy_places import random_tetrahedra, spot
 
 import spatial.mechanisms
 from spatial._engine.methods.master_equation import MasterEquation, master_equation
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.jump_rates import hops, nonnegative, walk
-from spatial._engine.system.system import System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry import shapes
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool

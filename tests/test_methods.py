@@ -17,12 +17,14 @@ from spatial._engine.methods.chebyshev import chebyshev, stages_for
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance, tolerated
-from spatial._engine.operators.diffusion import bands, rows, spread, spread_along, zeros
+from spatial._engine.operators.diffusion import bands, rows, spread, spread_along, stiffness, zeros
 from spatial._engine.operators.team import Team
-from spatial._engine.system.system import System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry import shapes
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool
@@ -138,7 +140,7 @@ def test_the_fastest_rate_bounds_the_eigenvalues_of_stiff_reactions():
     bound = Species("Ca.buffer", place, 10.0)
     system = assemble(Model([calcium, free, bound], [Buffer(place, calcium, free, bound, kon=100.0, K=1.0)]))
     u = system.initial()
-    jacobian = system.linearise(u, 0.0).blocks["pool"][0]
+    jacobian = linearise(system, u, 0.0).blocks["pool"][0]
     found = chebyshev(system).fastest_rate(u, 0.0)
     assert abs(np.linalg.eigvals(jacobian)).max() <= found < 100 * abs(np.linalg.eigvals(jacobian)).max()
 
@@ -239,7 +241,7 @@ def test_a_solve_is_one_with_the_whole_jacobian_and_keeps_amounts(dt):
     free, bound = Species("buffer", place, 50.0), Species("Ca.buffer", place, 30.0)  # immobile: eliminated
     system = assemble(Model([calcium, free, bound], [Buffer(place, calcium, free, bound, kon=100.0, K=1.0)]))
     u, f = system.initial(), np.random.default_rng(0).standard_normal(system.layout.size)
-    matrix = implicit(prepare(system), system.linearise(u, 0.0), dt, 1.0, tolerated(system, u, Tolerance(1e-9)))
+    matrix = implicit(prepare(system), linearise(system, u, 0.0), dt, 1.0, tolerated(system, u, Tolerance(1e-9)))
     k = matrix.solve(f)
     assert abs(matrix.times(k) - f).max() < 1e-5 * abs(f).max()
     V, found, given = place.measure, system.state(k), system.state(f)
@@ -255,7 +257,7 @@ def test_the_preconditioner_knows_species_that_do_not_diffuse(dt):
     free, bound = Species("buffer", place, 50.0), Species("Ca.buffer", place, 30.0)
     system = assemble(Model([calcium, free, bound], [Buffer(place, calcium, free, bound, kon=100.0, K=1.0)]))
     u, f = system.initial(), np.random.default_rng(0).random(system.layout.size)
-    matrix = implicit(prepare(system), system.linearise(u, 0.0), dt, 1.0, tolerated(system, u, Tolerance()))
+    matrix = implicit(prepare(system), linearise(system, u, 0.0), dt, 1.0, tolerated(system, u, Tolerance()))
     x = np.empty_like(f)
     matrix.places["cytosol"].precondition(f.reshape(-1, 3), x.reshape(-1, 3))
     rest = (f - matrix.times(x)).reshape(-1, 3)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toy_mechanisms import Source
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh
 from spatial.geometry.well_mixed import pool, well_mixed

@@ -9,7 +9,7 @@ from toy_places import shells, spot
 
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.steady import steady
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid, stretched_edges
 from spatial.geometry.discretise import discretise

@@ -5,9 +5,10 @@ import pytest
 from scipy.spatial import Delaunay
 from toy_places import random_tetrahedra
 
+from spatial._engine.operators.diffusion import fluxes, stiffness
 from spatial.checks import InputError
 from spatial.geometry import shapes
-from spatial.geometry.discretise import discretise, fluxes, stiffness, volume_place
+from spatial.geometry.discretise import discretise, volume_place
 from spatial.geometry.grid import grid, in_homogenised_tissue
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shapes import positively_oriented

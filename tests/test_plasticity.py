@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import pool

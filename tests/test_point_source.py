@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.sparse.linalg import spsolve
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.point_source import own_rise, solid_angles
 from spatial.checks import InputError
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.shapes import ball, box, cylinder

@@ -12,7 +12,7 @@ from toy_mechanisms import Spikes
 from toy_places import synapses
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Place
 from spatial.model import Model, Species

@@ -8,7 +8,7 @@ import pytest
 
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.resting_state import rest
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.potential import isopotential

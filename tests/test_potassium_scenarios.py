@@ -11,7 +11,7 @@ from test_cli import refused, succeed
 
 from spatial._engine.methods.electrodiffusion import electrodiffusion
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.cleft import PSD, Cleft
 from spatial.geometry.place import Floats

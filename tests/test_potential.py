@@ -8,11 +8,12 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import spsolve
 from toy_mechanisms import Source
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.stepping.resting_state import rest
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry import shapes
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.potential import CAPACITANCE, RESISTIVITY, cable, isopotential
 from spatial.geometry.well_mixed import pool

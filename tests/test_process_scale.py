@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spatial._engine.stepping.resting_state import rest
-from spatial._engine.system.system import State
+from spatial._engine.system.layout import State
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.store import with_store

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from test_calcium_ode import run
 
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.well_mixed import well_mixed
 from spatial.mechanisms.best1 import Best1

@@ -8,8 +8,9 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import spsolve
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial.checks import InputError
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.load import load
 from spatial.geometry.place import Place
 from spatial.geometry.slices import Tree, sliced, surface_of

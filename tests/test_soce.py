@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from test_calcium_models import DELTA, GAMMA, JUNCTIONS, REST, OpenCell, handy
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.well_mixed import well_mixed
 from spatial.mechanisms.calcium_leak import PlasmaLeak

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import lambertw
 
 from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.diffusion import stiffness
 from spatial.analysis.spread import Reach, reach
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.shells import graded, rings, shells

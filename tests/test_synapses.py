@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.model import Model, Species
 from spatial.observe.probes import each

@@ -7,9 +7,10 @@ import pytest
 from scipy.spatial import Delaunay
 
 from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.diffusion import stiffness
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid, stretched_edges
-from spatial.geometry.discretise import discretise, stiffness, volume_place
+from spatial.geometry.discretise import discretise, volume_place
 from spatial.geometry.grid import grid, in_homogenised_tissue
 from spatial.geometry.load import load, save
 from spatial.geometry.shapes import box, positively_oriented

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from toy_places import shells
 
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.open_boundary import far_permeability
 from spatial.geometry.place import Mesh, Place

@@ -16,8 +16,9 @@ from toy_mechanisms import Decay, Source
 from toy_places import random_tetrahedra, shells, spot
 
 from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.diffusion import stiffness
 from spatial.geometry import shapes
-from spatial.geometry.discretise import discretise, stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.model import Model, Species

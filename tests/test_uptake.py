@@ -11,7 +11,7 @@ from toy_mechanisms import Source
 
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.resting_state import rest
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Mesh

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.voxels import Dropped, Labels, extracellular, load_labels, shrink_for, shrunk, voxel_mesh
 from spatial.mechanisms.clearance import Conversion
 from spatial.model import Model, Species

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import eigsh
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.steady import HELD, check_reach, steady
 from spatial.checks import InputError, positive
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.place import Floats, Ints, Place
 
 

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
-from spatial._engine.system.system import System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Model, Species

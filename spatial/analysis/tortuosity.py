@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.steady import HELD, pieces, steady
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tetrahedra import triangle_areas
 

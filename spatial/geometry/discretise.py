@@ -131,20 +131,3 @@ def _bounds(shape: Tetrahedra, place: str, triangles: Ints) -> bool:
 
 def _face_key(sorted_faces: Ints, points: int) -> Ints:
     return (sorted_faces[:, 0] * points + sorted_faces[:, 1]) * points + sorted_faces[:, 2]
-
-
-def stiffness(place: Place) -> csr_matrix:
-    """(n, n) matrix K [um]: the amount per second that leaves each element is D * (K @ c).
-
-    Symmetric, rows sum to zero: diffusion moves matter and makes none.
-    """
-    (i, j), t = place.links.T, place.transmissibility
-    n = len(place)
-    rows, columns = np.r_[i, j, i, j], np.r_[j, i, i, j]
-    return csr_matrix(coo_matrix((np.r_[-t, -t, t, t], (rows, columns)), shape=(n, n)))
-
-
-def fluxes(place: Place, concentration: Floats, D: float) -> Floats:
-    """(m,) flux through each link [uM um^3/s], positive from links[:, 0] to links[:, 1]."""
-    i, j = place.links.T
-    return D * place.transmissibility * (concentration[i] - concentration[j])

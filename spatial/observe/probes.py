@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatial._engine.system.system import nearby
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Species
+from spatial.view import View
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,4 +56,4 @@ def over(species: Species, points: Species) -> Probe:
 
 def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], Floats | float]) -> Probe:
     """What a function of the concentrations around each element of `where` gives: a gate, a probability."""
-    return Probe(name, unit, lambda c: np.broadcast_to(read(nearby(c, where)), len(where)))
+    return Probe(name, unit, lambda c: np.broadcast_to(read(View(c, where)), len(where)))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spatial import checks
-from spatial._engine.system.system import to_concentration, touched
+from spatial.geometry.contact import to_concentration, touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.synapses.brian2_loader import load_brian2

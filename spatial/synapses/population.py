@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial._engine.system.system import Nearby
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Concentrations, Gains, Jumps, Reaction, Species
 from spatial.synapses.spikes import Firing, check_trains
+from spatial.view import View
 
 _ROUNDING = 1e-9  # of a number of windows: so nearly whole is a whole number
 
@@ -284,7 +284,7 @@ class Population:
     def _asked(self) -> tuple[dict[Species, None], dict[Species, None]]:
         """The species that release and rules look at, and those they change."""
         looked, changed, none = dict[Species, None](), dict[Species, None](), np.zeros(len(self.where))
-        c = Nearby(_Initial(), self.where, lambda species: looked.setdefault(species))
+        c = View(_Initial(), self.where, lambda species: looked.setdefault(species))
         changed |= dict.fromkeys([*self.release.spike(c, none), *self.release.between(c, none)])
         for rule in self.rules:
             at_spikes = rule.spike(c, none, none) if isinstance(rule, SpikeRule) else {}

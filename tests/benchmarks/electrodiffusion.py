@@ -20,7 +20,7 @@ from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS34PW2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Place

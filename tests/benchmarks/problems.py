@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spatial.geometry.discretise import discretise, stiffness
+from spatial._engine.operators.diffusion import stiffness
+from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Place

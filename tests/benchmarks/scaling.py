@@ -20,7 +20,7 @@ from spatial._engine.linear.implicit import prepare
 from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance, tolerated
 from spatial._engine.operators.team import Team
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.geometry.discretise import volume_place
 from spatial.geometry.place import Floats, Place
 from spatial.mechanisms.buffer import Buffer, bound_at

@@ -21,7 +21,7 @@ from spatial._engine.linear.implicit import prepare
 from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.stepper import Hybrid
-from spatial._engine.system.system import assemble
+from spatial._engine.system.assembly import assemble
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.mechanisms.clearance import Conversion

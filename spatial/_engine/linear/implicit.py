@@ -16,7 +16,9 @@ from spatial._engine.linear.krylov import stabilised_gradients
 from spatial._engine.linear.multigrid import Level, levels
 from spatial._engine.linear.place_matrix import PlaceMatrix, place_matrix
 from spatial._engine.operators.team import Team
-from spatial._engine.system.system import Layout, Linearisation, System
+from spatial._engine.system.jacobian import Linearisation
+from spatial._engine.system.layout import Layout
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 

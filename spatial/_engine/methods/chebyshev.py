@@ -14,7 +14,8 @@ from numba import njit
 
 from spatial._engine.methods.method import BEFORE, Attempt
 from spatial._engine.operators.team import LONG_VECTOR
-from spatial._engine.system.system import System
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -54,7 +55,7 @@ class Chebyshev:
 
     def fastest_rate(self, u: Floats, t: float) -> float:
         """A bound [1/s] of the eigenvalues of the Jacobian: its largest row sum, by species' typical sizes."""
-        system, linearisation, typical = self.system, self.system.linearise(u, t), self.system.typical()
+        system, linearisation, typical = self.system, linearise(self.system, u, t), self.system.typical()
         rows = abs(linearisation.between) @ typical
         for name, blocks in linearisation.blocks.items():
             here, scale = system.layout.block(rows, name), system.layout.block(typical, name)

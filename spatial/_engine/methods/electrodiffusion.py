@@ -25,7 +25,8 @@ from spatial._engine.methods.method import BEFORE, Attempt
 from spatial._engine.methods.rosenbrock import ROS34PW2, Table
 from spatial._engine.operators.drift import Drift, drift, together
 from spatial._engine.operators.repair import repair
-from spatial._engine.system.system import System
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Species
@@ -103,7 +104,7 @@ class Electrodiffusion:
 
     def _jacobian(self, u: Floats, t: float, phi: Floats) -> csr_matrix:
         """(size + n, size + n) the derivative of what makes du/dt, by u and by phi."""
-        linear, n = self.system.linearise(u, t), self.field.size
+        linear, n = linearise(self.system, u, t), self.field.size
         within = block_diag([_blocks(linear.blocks[name]) for name in self.system.layout.places], format="csr")
         rest = block_array([[within + linear.between + self.diffusion, csr_matrix((len(u), n))]])
         changing = diags_array(self.field.free) @ (rest + self.drift.slopes(u, phi))

@@ -7,8 +7,10 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.csgraph import connected_components
 
-from spatial._engine.system.system import Layout, System, touched
+from spatial._engine.system.layout import Layout
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
+from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Gains, Jumps, Mechanism, Species
 from spatial.units import ion_flux, thermal_voltage

@@ -21,7 +21,8 @@ from spatial._engine.methods.method import BEFORE, Attempt
 from spatial._engine.methods.tolerance import errors
 from spatial._engine.operators.fipy_mesh import fipy_mesh, with_scipy
 from spatial._engine.operators.fipy_terms import own_terms
-from spatial._engine.system.system import System, without_diffusion
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System, without_diffusion
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Leaps, Model, Species
@@ -110,7 +111,7 @@ class FipyEngine:
         What it moves into those before it is missing: the less, the less the sweep changed.
         """
         block, reactions = self.system.layout.block, self.reactions
-        rate, linearised = reactions.rate(at, end), reactions.linearise(at, end)
+        rate, linearised = reactions.rate(at, end), linearise(reactions, at, end)
         after, counted = at.copy(), np.zeros_like(at)
         for name, equations in self.places.items():
             flow = linearised.between @ (after - at)

@@ -23,11 +23,13 @@ import numpy as np
 from numba import njit
 
 from spatial._engine.operators.jump_rates import Hops, hops, walk
-from spatial._engine.system.system import Flags, Nearby, System, touched
+from spatial._engine.system.right_hand_side import Flags, System
 from spatial.checks import InputError, positive
+from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Reaction, Reactions, Species
 from spatial.units import MOLECULES
+from spatial.view import View
 
 HAZARD = 0.1  # chance with which a molecule reacts in a slice, averaged over a reaction's events
 DWELL = 0.5  # slice over the mean time that a molecule stays in an element
@@ -133,8 +135,8 @@ class MasterEquation:
             u = self._given(u, mechanism, mechanism.cross(self._near(mechanism, u), t, crossed, rng), rng)
         return u
 
-    def _near(self, mechanism: Mechanism, u: Floats) -> Nearby:
-        return Nearby(self.system.state(u), mechanism.where, _ignore)
+    def _near(self, mechanism: Mechanism, u: Floats) -> View:
+        return View(self.system.state(u), mechanism.where)
 
     def _walk(self, N: Ints, u: Floats, dt: float, rng: np.random.Generator) -> None:
         """Diffusion, in place."""
@@ -363,7 +365,7 @@ def _changed(system: System) -> Iterator[Species]:
     """The species that some mechanism changes."""
     state, rng = system.state(system.initial()), np.random.default_rng(0)
     for mechanism in system.model.mechanisms:
-        near = Nearby(state, mechanism.where, _ignore)
+        near = View(state, mechanism.where)
         if isinstance(mechanism, Reactions):
             for reaction in mechanism.reactions(near, 0.0):
                 yield from reaction.change
@@ -378,7 +380,7 @@ def _changed(system: System) -> Iterator[Species]:
 def _player(system: System, mechanism: Mechanism) -> _Player | None:
     """A mechanism with its reactions; None if it has no rates. Checks that the reactions fit."""
     kind = type(mechanism).__name__
-    near = Nearby(system.state(system.initial()), mechanism.where, _ignore)
+    near = View(system.state(system.initial()), mechanism.where)
     if not isinstance(mechanism, Reactions):
         if isinstance(mechanism, Jumps | Leaps | Crossings) and not mechanism.rates(near, 0.0):
             return None
@@ -442,7 +444,3 @@ def _index(system: System, mechanism: Mechanism, species: Species) -> Ints:
         raise InputError(f"it changes {species!r}, which is not a species of this model")
     index, here = system.layout.index(species), touched(mechanism.where, species.place)
     return index if here is None else index[here]
-
-
-def _ignore(species: Species) -> None:
-    """Nobody asks which species a mechanism reads."""

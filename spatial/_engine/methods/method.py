@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from spatial._engine.system.system import System
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 

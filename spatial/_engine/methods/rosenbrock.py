@@ -14,7 +14,8 @@ import numpy as np
 
 from spatial._engine.linear.implicit import Prepared, implicit
 from spatial._engine.methods.method import BEFORE, Attempt
-from spatial._engine.system.system import System
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -91,7 +92,7 @@ class Rosenbrock:
     def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
         """Steps from the state `u` at `t`, where du/dt is `f`; the Jacobian is found once for all lengths."""
         system, layout = self.system, self.system.changing
-        linearisation, moving = system.linearise(u, t, layout), _Moving(system, u)
+        linearisation, moving = linearise(system, u, t, layout), _Moving(system, u)
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
             matrix = implicit(self.prepared, linearisation, self.table.gamma * dt, dt, tolerated)

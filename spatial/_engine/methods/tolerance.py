@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatial._engine.system.system import System
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import positive
 from spatial.geometry.place import Floats
 from spatial.model import Species

@@ -10,12 +10,29 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numba.cpython.unsafe.tuple import tuple_setitem
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
 from spatial.geometry.place import Floats, Ints, Place
 
 _MOST_BANDS = 3  # a grid has one for each axis
 _CHUNK = 4096  # elements whose sums stay in the cache
+
+
+def stiffness(place: Place) -> csr_matrix:
+    """(n, n) matrix K [um]: the amount per second that leaves each element is D * (K @ c).
+
+    Symmetric, rows sum to zero: diffusion moves matter and makes none.
+    """
+    (i, j), t = place.links.T, place.transmissibility
+    n = len(place)
+    rows, columns = np.r_[i, j, i, j], np.r_[j, i, i, j]
+    return csr_matrix(coo_matrix((np.r_[-t, -t, t, t], (rows, columns)), shape=(n, n)))
+
+
+def fluxes(place: Place, concentration: Floats, D: float) -> Floats:
+    """(m,) flux through each link [uM um^3/s], positive from links[:, 0] to links[:, 1]."""
+    i, j = place.links.T
+    return D * place.transmissibility * (concentration[i] - concentration[j])
 
 
 def rows(K: csr_matrix) -> tuple[Any, Any, Any]:

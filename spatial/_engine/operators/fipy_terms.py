@@ -6,7 +6,7 @@ in the lifted matrix, while one that varies little between neighbours does not. 
 used, not before.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,7 @@ from scipy.sparse import csr_matrix, diags
 from spatial._engine.operators.fipy_mesh import fipy_mesh, lift
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
-
-Terms = Callable[[Any], Any]
-"""From the `CellVariable` of a species to the FiPy terms that are added to its rate of change."""
+from spatial.model import Terms
 
 _SAME = 1e-9  # relative difference of two lifts of a linear term, from rounding
 _DECADES = 3.0  # above and below a species' typical size, over which a term must be linear

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from spatial.geometry.discretise import stiffness
+from spatial._engine.operators.diffusion import stiffness
 from spatial.geometry.place import Floats, Ints, Place
 
 _DRIFT = 0.7  # weight of the first moments against the second; by measurement, between D too small and too large

@@ -5,8 +5,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial.checks import InputError, positive
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.place import Floats, Ints, Place
 
 _REACH = 4.5  # mean lengths of an element's links: how far around it the mesh is looked at

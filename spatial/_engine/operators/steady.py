@@ -6,8 +6,8 @@ from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import cg, spsolve
 
+from spatial._engine.operators.diffusion import stiffness
 from spatial.checks import InputError
-from spatial.geometry.discretise import stiffness
 from spatial.geometry.place import Floats, Ints, Place
 
 HELD = np.inf  # conductance to a bath through which an element has the bath's concentration

@@ -8,7 +8,9 @@ from spatial._engine.linear.implicit import prepare
 from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import advance, first_step
-from spatial._engine.system.system import State, System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.layout import State
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 from spatial._engine.methods.method import BEFORE, Method
 from spatial._engine.methods.tolerance import Tolerance, errors, peaks, tolerated
 from spatial._engine.operators.repair import repair
-from spatial._engine.system.system import System
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Species

@@ -8,7 +8,7 @@ from spatial._engine.methods.master_equation import MasterEquation
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import advance, after_event, first_step
-from spatial._engine.system.system import System, risen
+from spatial._engine.system.right_hand_side import System, risen
 from spatial.geometry.place import Floats
 
 _OVERSHOT = 1e-6  # of a step: how far behind the crossing of a threshold it is taken to end

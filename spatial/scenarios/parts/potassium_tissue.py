@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
-from spatial._engine.system.system import Nearby
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
 from spatial.mechanisms.ion_leak import CHLORIDE, IonLeak
@@ -21,6 +20,7 @@ from spatial.model import Concentrations, Gains, Mechanism, Species
 from spatial.observe.probes import Probe
 from spatial.scenarios.parts.glial_membrane import HALNES, Ions
 from spatial.units import ion_flux, mM, mV, nernst, s, thermal_voltage, uM, um
+from spatial.view import View
 
 POTENTIAL, ASTROCYTE, NEURONS = "potential", "astrocyte", "neurons"
 CHARGE = ion_flux(1.0, valence=1)  # amount of one charge each [uM um^3] in 1 pA s
@@ -170,4 +170,4 @@ def _taken(c: Concentrations, mechanism: Mechanism, potassium: Sequence[Species]
 
 def gains(c: Any, mechanism: Mechanism) -> Gains:
     """What a mechanism does to each species in a whole state, per measure of where it acts and second."""
-    return mechanism.rates(Nearby(c, mechanism.where, lambda _: None), 0.0)
+    return mechanism.rates(View(c, mechanism.where), 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from spatial._engine.operators.point_source import own_rise
 from spatial._engine.stepping.resting_state import rest
-from spatial._engine.system.system import State
+from spatial._engine.system.layout import State
 from spatial.geometry.clusters import cluster_sites
 from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial._engine.system.system import touched
 from spatial.checks import InputError
+from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from spatial import checks
-from spatial._engine.system.system import touched
+from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.units import s

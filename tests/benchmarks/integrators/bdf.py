@@ -7,7 +7,8 @@ from scipy.integrate import solve_ivp
 from scipy.sparse import block_diag, bsr_matrix, csc_matrix, csr_matrix, diags_array, kron
 
 from spatial._engine.methods.method import BEFORE
-from spatial._engine.system.system import System
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from tests.benchmarks.integrators.march import Run
 
@@ -18,7 +19,7 @@ class _TooLong(Exception):
 
 def jacobian(system: System, u: Floats, t: float) -> csc_matrix:
     """(size, size) derivative of the rate: reactions within and between places, and diffusion."""
-    found, parts = system.linearise(u, t), []
+    found, parts = linearise(system, u, t), []
     for name, K in system.stiffness.items():
         blocks = found.blocks[name]
         n, V = len(blocks), system.layout.places[name][0].place.measure

@@ -13,7 +13,8 @@ from scipy.sparse import csr_matrix
 from spatial._engine.linear.implicit import Implicit, Prepared, implicit, prepare
 from spatial._engine.methods.method import Attempt
 from spatial._engine.methods.rosenbrock import ROS2, Table, step
-from spatial._engine.system.system import Linearisation, System, without_diffusion
+from spatial._engine.system.jacobian import Linearisation, linearise
+from spatial._engine.system.right_hand_side import System, without_diffusion
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -38,7 +39,7 @@ class Factorised:
 
     def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
         """Steps from the state `u` at `t`, where du/dt is `f`."""
-        full, of = self.system.linearise(u, t), self.table
+        full, of = linearise(self.system, u, t), self.table
         nothing = Linearisation(full.layout, {name: np.zeros_like(blocks) for name, blocks in full.blocks.items()},
                                 csr_matrix(full.between.shape))
 

@@ -9,7 +9,7 @@ import numpy as np
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import advance, after_event, first_step
-from spatial._engine.system.system import System
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Model, Species

@@ -15,7 +15,8 @@ from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.repair import repair
 from spatial._engine.stepping.step_length import advance
-from spatial._engine.system.system import System, assemble, without_diffusion
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.right_hand_side import System, without_diffusion
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Model, Species

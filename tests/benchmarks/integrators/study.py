@@ -19,7 +19,8 @@ from spatial._engine.methods.chebyshev import chebyshev
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.system.system import System, assemble
+from spatial._engine.system.assembly import assemble
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.units import ion_flux

@@ -12,7 +12,8 @@ import numpy as np
 from spatial._engine.linear.implicit import Implicit, Prepared, implicit
 from spatial._engine.methods.method import BEFORE, Attempt
 from spatial._engine.methods.tolerance import errors
-from spatial._engine.system.system import System
+from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -37,7 +38,7 @@ class TrBdf2:
 
     def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
         """Steps from the state `u` at `t`, where du/dt is `f`; without convergence the error is infinite."""
-        linearisation, allowed = self.system.linearise(u, t), dict(tolerated)
+        linearisation, allowed = linearise(self.system, u, t), dict(tolerated)
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
             h, failed = _D * dt, (u.copy(), np.full_like(u, np.inf))

@@ -1,0 +1,79 @@
+"""From a model to arrays, and the checks that every mechanism finds what it names."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from spatial._engine.operators.diffusion import bands, stiffness
+from spatial._engine.operators.fipy_terms import lift_terms
+from spatial._engine.system.jacobian import sparse
+from spatial._engine.system.layout import Layout, lay_out
+from spatial._engine.system.right_hand_side import System, Term
+from spatial.checks import InputError
+from spatial.geometry.contact import touched
+from spatial.geometry.place import Floats, Ints
+from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Model, Species
+from spatial.view import View
+
+
+def assemble(model: Model) -> System:
+    """Lay the model out as arrays, and check that every mechanism finds what it names.
+
+    Raises `InputError` for a species that is not in the model, a place that does not touch another,
+    rates of the wrong shape, or FiPy terms that cannot be lifted.
+    """
+    layout = lay_out(model.species)
+    operators, diffusion = {}, {}
+    for name, of in layout.places.items():
+        place, D = of[0].place, np.array([species.D for species in of])
+        operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
+        diffusion[name] = D
+    found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz and len(of) == 1}
+    grids = {name: along for name, along in found.items() if along}
+    system = System(model, layout, operators, diffusion, (), *_lift(model, layout), bands=grids)
+    return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
+
+
+def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
+    """The model's own FiPy terms, per volume: matrix (size, size) and vector (size,)."""
+    parts, constant = list[tuple[Ints, Ints, Floats]](), np.zeros(layout.size)
+    for species, terms in model.fipy_terms.items():
+        matrix, vector = lift_terms(species.name, terms, species.place, species.typical)
+        index, entries, V = layout.index(species), matrix.tocoo(), species.place.measure
+        parts.append((index[entries.row], index[entries.col], entries.data / V[entries.row]))
+        constant[index] = vector / V
+    return sparse(parts, layout.size), constant
+
+
+def _probe(system: System, mechanism: Mechanism) -> Term:
+    """The species a mechanism's rates look at and change, found by calling it once on the initial state."""
+    seen: dict[Species, None] = {}
+    state = system.state(system.initial())
+    try:
+        looked = View(state, mechanism.where, lambda species: seen.setdefault(species))
+        gains = mechanism.rates(looked, 0.0)
+        _check_gains(system, mechanism, gains)
+        unrecorded = View(state, mechanism.where)
+        if isinstance(mechanism, Jumps):
+            _check_gains(system, mechanism, mechanism.jump(unrecorded, -1.0))
+        if isinstance(mechanism, Leaps):
+            _check_gains(system, mechanism, mechanism.leap(unrecorded, 0.0, 0.0, np.random.default_rng(0)))
+        if isinstance(mechanism, Crossings):
+            nowhere = np.zeros(len(mechanism.where), bool)
+            _check_gains(system, mechanism, mechanism.cross(unrecorded, 0.0, nowhere, np.random.default_rng(0)))
+    except InputError as error:
+        raise InputError(f"{type(mechanism).__name__}: {error}") from None
+    return Term(mechanism, tuple(seen), tuple(gains))
+
+
+def _check_gains(system: System, mechanism: Mechanism, gains: Gains) -> None:
+    for species, gain in gains.items():
+        if species not in system.layout.columns:
+            raise InputError(f"it changes {species!r}, which is not a species of this model")
+        touched(mechanism.where, species.place)
+        shape = np.shape(gain)
+        if shape not in ((), (len(mechanism.where),)):
+            raise InputError(f"its gain of {species.name!r} has shape {shape}, not {(len(mechanism.where),)}")
+        if not np.isfinite(gain).all():
+            raise InputError(f"its gain of {species.name!r} is not finite in the initial state")
