@@ -1,13 +1,17 @@
 """What is simulated: species, the mechanisms that change them, and the model that lists both."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from inspect import getattr_static
+from itertools import combinations
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial.checks import InputError, number
+from spatial.geometry.contact import meet
 from spatial.geometry.place import Floats, Place
 
 
@@ -86,43 +90,217 @@ class Mechanism(Protocol):
         ...
 
 
-@runtime_checkable
-class Jumps(Protocol):
-    """A mechanism that also acts at known instants, such as spikes."""
+class Path(Protocol):
+    """The course that random states take at given concentrations."""
 
     @property
-    def instants(self) -> Floats:
-        """(k,) times [s] at which `jump` is called; the integrator lands on each exactly."""
+    def first(self) -> float:
+        """When [s, from the path's start] it first does what other mechanisms feel; infinite if it does not."""
         ...
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """Gain of each species per measure of `where` at the instant `t`."""
-        ...
-
-
-@runtime_checkable
-class Leaps(Protocol):
-    """A mechanism that also acts at random: it draws what happened during a step just taken."""
-
-    def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
-        """Gain of each species per measure of `where` over the step of length `dt` that ends at `t`."""
+    def gains(self, dt: float) -> Gains:
+        """Gain of each species per measure of `where` over the first `dt` [s] of the path."""
         ...
 
 
-@runtime_checkable
-class Crossings(Protocol):
-    """A mechanism that also acts where something rises through a threshold: once, until it has been below again.
+def nothing(c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
+    """The change of an event at which steps only land, so that none runs across it."""
+    return {}
 
-    Steps end just behind each crossing. What is above its threshold at the start of a run has not risen.
+
+@dataclass(frozen=True, eq=False)
+class AtTimes:
+    """An event at known times, such as spikes and pulses: steps land on each of them exactly.
+
+    `change(c, t, rng)` returns the gain of each species per measure of the mechanism's place at the instant `t`.
     """
 
-    def height(self, c: Concentrations, t: float) -> Floats:
-        """(n,) how far each element of `where` is above its threshold; negative below it."""
+    times: Floats  # (k,) s
+    changes: tuple[Species, ...] = ()
+    takes: tuple[Species, ...] = ()  # of these, what it may lower though it cannot be negative
+    change: Callable[[Concentrations, float, np.random.Generator], Gains] = nothing
+
+
+@dataclass(frozen=True, eq=False)
+class OnRise:
+    """An event where something rises through a threshold: once, until it has been below again.
+
+    `height(c, t)` returns (n,) how far each element of the mechanism's place is above its threshold, negative below
+    it; `change(c, t, risen, rng)` the gains per measure where `risen` (n,) is true. Steps end just behind each
+    crossing. What is above its threshold at the start of a run has not risen.
+    """
+
+    height: Callable[[Concentrations, float], Floats]
+    changes: tuple[Species, ...]
+    takes: tuple[Species, ...] = ()
+    change: Callable[[Concentrations, float, NDArray[np.bool_], np.random.Generator], Gains] = field(kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class EachStep:
+    """An event of chance: `change(c, t, dt, rng)` draws what happened in the step of `dt` [s] that ends at `t`."""
+
+    changes: tuple[Species, ...]
+    takes: tuple[Species, ...] = ()
+    change: Callable[[Concentrations, float, float, np.random.Generator], Gains] = field(kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """Random states that others feel, such as those of channels: steps land where one opens or closes.
+
+    `path(c, t, horizon, rng)` draws what they do from `t` on, for at most `horizon` [s], at concentrations `c`, the
+    mean of that time.
+    """
+
+    changes: tuple[Species, ...]
+    takes: tuple[Species, ...] = ()
+    path: Callable[[Concentrations, float, float, np.random.Generator], Path] = field(kw_only=True)
+
+
+Event = AtTimes | OnRise | EachStep | Channels
+"""What a mechanism does besides its rates. `changes` names all species that it may change; nothing is found by calling
+it. At a step's end EachStep acts, then Channels, then OnRise as long as something rises; at an instant AtTimes, then
+OnRise. What acts together sees the state before all of it."""
+
+
+@runtime_checkable
+class WithEvents(Protocol):
+    """A mechanism that also has events."""
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Its events."""
         ...
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        """Gain of each species per measure of `where` at the instant `t`, where `risen` (n,) is true."""
-        ...
+
+def adapted(event: Event, view: Callable[[Concentrations], Concentrations] = lambda c: c,
+            gains: Callable[[Gains], Gains] = lambda found: found) -> Event:
+    """Return an event that sees `view(c)` in place of c, and changes what `gains` makes of its gains.
+
+    A mechanism that wraps another hands its events on so.
+    """
+    if isinstance(event, Channels):
+        path = event.path
+        return replace(event, path=lambda c, *rest: _AdaptedPath(path(view(c), *rest), gains))
+    before: Any = event.change
+
+    def change(c: Concentrations, *rest: Any) -> Gains:
+        return gains(before(view(c), *rest))
+
+    if isinstance(event, OnRise):
+        height = event.height
+        return replace(event, height=lambda c, t: height(view(c), t), change=change)
+    if isinstance(event, AtTimes):
+        return replace(event, change=change)
+    return replace(event, change=change)
+
+
+@dataclass(frozen=True, eq=False)
+class _AdaptedPath:
+    """A path whose gains are changed."""
+
+    path: Path
+    change: Callable[[Gains], Gains]
+
+    @property
+    def first(self) -> float:
+        return self.path.first
+
+    def gains(self, dt: float) -> Gains:
+        return self.change(self.path.gains(dt))
+
+
+_MEANT = {"instants": AtTimes, "jump": AtTimes, "height": OnRise, "cross": OnRise, "leap": EachStep, "path": Channels}
+"""Methods that a reader takes for an event, and the event without which they would do nothing."""
+
+_ALIKE = 0.8  # likeness of two names from which one may be meant for the other
+
+
+def events_of(mechanism: "Mechanism") -> tuple[Event, ...]:
+    """Return the events that a mechanism declares: the one way in which they are asked for.
+
+    Raises `InputError`, naming the mechanism, for events that cannot be read or do not fit together, and for a method
+    that looks like an event where none is declared: it would do nothing, without a word.
+    """
+    kind = type(mechanism).__name__
+    events: tuple[Event, ...] = ()
+    if getattr_static(mechanism, "events", None) is not None:
+        try:
+            events = mechanism.events  # type: ignore[attr-defined]
+        except Exception as error:
+            raise InputError(f"{kind}: its events cannot be read: {type(error).__name__}: {error}") from error
+    if not isinstance(events, tuple):
+        raise InputError(f"{kind}: events is {type(events).__name__}; it must be a property that returns a tuple of "
+                         "AtTimes, OnRise, EachStep or Channels")
+    for event in events:
+        _check_event(kind, event)
+    _check_methods(mechanism, events)
+    return events
+
+
+def _check_event(kind: str, event: Event) -> None:
+    """Raise `InputError` unless an event is whole: what it changes, what it takes of that, and how."""
+    if not isinstance(event, Event):
+        raise InputError(f"{kind}: {event!r} is among its events; each must be an AtTimes, OnRise, EachStep or "
+                         "Channels")
+    name = type(event).__name__
+    for what in ("changes", "takes"):
+        if not all(isinstance(species, Species) for species in tuple(getattr(event, what))):
+            raise InputError(f"{kind}: {what} of its {name} must be a tuple of species")
+    for species in event.takes:
+        if species not in event.changes:
+            raise InputError(f"{kind}: its {name} takes {species!r}, which it does not name in changes")
+    for what in ("change", "height", "path"):
+        if not callable(getattr(event, what, nothing)):
+            raise InputError(f"{kind}: {what} of its {name} must be a function")
+    if isinstance(event, AtTimes):
+        if not np.isfinite(np.asarray(event.times, float)).all() or np.ndim(event.times) != 1:
+            raise InputError(f"{kind}: times of its AtTimes must be finite numbers, one after the other")
+        if event.changes and event.change is nothing:
+            raise InputError(f"{kind}: its AtTimes names what it changes and has no change; give it the function")
+
+
+def _check_methods(mechanism: "Mechanism", events: tuple[Event, ...]) -> None:
+    """Raise `InputError` for a method of a mechanism that is meant for an event and is declared as none."""
+    kind, declared = type(mechanism).__name__, {type(event) for event in events}
+    for name in _methods(mechanism):
+        meant = next((event for word, event in _MEANT.items() if name.lower().rstrip("s") == word.rstrip("s")), None)
+        if meant is not None and meant not in declared:
+            raise InputError(f"{kind}: its method {name!r} would never be called; declare {meant.__name__} in its "
+                             "property events, or give the method another name")
+        if name != "events" and not events and get_close_matches(name.lower(), ["events"], cutoff=_ALIKE):
+            raise InputError(f"{kind}: its method {name!r} would never be called; is it meant for 'events'?")
+
+
+def _methods(mechanism: "Mechanism") -> list[str]:
+    """The names of a mechanism's public methods and properties, without its parameters."""
+    parameters = {parameter.name for parameter in fields(mechanism)} if is_dataclass(mechanism) else set[str]()
+    found = {name: value for part in reversed(type(mechanism).__mro__[:-1]) for name, value in vars(part).items()}
+    found |= getattr(mechanism, "__dict__", {})
+    return [name for name, value in found.items() if name[0] != "_" and name not in parameters
+            and (callable(value) or hasattr(value, "__get__"))]
+
+
+def _check_takers(mechanisms: Sequence["Mechanism"]) -> None:
+    """Raise `InputError` where two events that can act at one moment take of the same molecules.
+
+    Each sees what is there before either has acted, so together they could take more than there is.
+    """
+    takers = [(mechanism, event, species) for mechanism in mechanisms for event in events_of(mechanism)
+              for species in event.takes if not species.signed]
+    for (one, event, species), (other, second, also) in combinations(takers, 2):
+        if species is not also or type(event) is not type(second) or not meet(one.where, other.where, species.place):
+            continue
+        when = ""
+        if isinstance(event, AtTimes) and isinstance(second, AtTimes):
+            together = np.intersect1d(event.times, second.times)
+            if not len(together):
+                continue
+            when = f" at t = {together[0]:g} s"
+        names = f"{type(one).__name__} and {type(other).__name__}"
+        raise InputError(f"{names} may both take {species!r} at one moment{when}; let one mechanism take it, or give "
+                         "each a species of its own to take from")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,28 +319,6 @@ class Reactions(Protocol):
 
     def reactions(self, c: Concentrations, t: float) -> Sequence[Reaction]:
         """All its events. Their changes times their rates add up to what `rates` returns."""
-        ...
-
-
-class Path(Protocol):
-    """What a random mechanism does at given concentrations."""
-
-    @property
-    def first(self) -> float:
-        """When [s, from the path's start] it first does what other mechanisms feel; infinite if it does not."""
-        ...
-
-    def gains(self, dt: float) -> Gains:
-        """Gain of each species per measure of `where` over the first `dt` [s] of the path."""
-        ...
-
-
-@runtime_checkable
-class Paths(Protocol):
-    """A mechanism with random states of its own, such as channels: steps land on what others feel."""
-
-    def path(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> Path:
-        """What it does from `t` on, for at most `horizon` [s], at the concentrations `c` of that time on average."""
         ...
 
 
@@ -188,6 +344,7 @@ class Model:
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)
+        _check_takers(self.mechanisms)
         for one in self.fipy_terms:
             if one not in self.species:
                 raise InputError(f"fipy_terms are given for {one!r}, which is not a species of this model")

@@ -10,25 +10,24 @@ from scipy.spatial import cKDTree
 
 from spatial._engine.linear.implicit import prepare
 from spatial._engine.methods.chebyshev import chebyshev
-from spatial._engine.methods.electrodiffusion import electrodiffusion
+from spatial._engine.methods.electrodiffusion import Electrodiffusion, electrodiffusion
 from spatial._engine.methods.electrolyte import Electrolyte
 from spatial._engine.methods.fipy import fipy_engine
 from spatial._engine.methods.master_equation import master_equation
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.stepping.stepper import Hybrid, March, Molecules
+from spatial._engine.stepping.stepper import Continuous, Counted, Stepper
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Model, Paths, Species
+from spatial.model import Concentrations, Model, Species
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.units import MOLECULES, nm
-from spatial.view import View
 
 Progress = Callable[[float, float], None]
 """Called after every step with the simulated time and the step's length [s]."""
@@ -72,41 +71,45 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
-    march, diary = _march(system, method, engine, until, tolerance, start, np.random.default_rng(seed),
-                          electrolyte), _Diary(watch)
-    _run(march, until, diary, every, frames, sorted(frame_times), progress)
+    stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(seed), electrolyte)
+    diary = _Diary(watch)
+    _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
     return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
-                            **march.counted, "numpy": np.__version__, "python": platform.python_version()})
+                            **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
 
 
-def _march(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
-           rng: np.random.Generator, electrolyte: Electrolyte | None) -> March:
+def _stepper(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
+             rng: np.random.Generator, electrolyte: Electrolyte | None) -> Stepper:
     """How a run goes on, from its first state."""
     if method not in get_args(Way):
         raise InputError(f"method is {method!r}; it must be one of {', '.join(map(repr, get_args(Way)))}")
-    steps, u = _method(system, engine, until, tolerance, electrolyte), _start(system, start)
+    u = _start(system, start)
     if method == "hybrid":
+        steps = _method(system, engine, until, tolerance, electrolyte)
         _warn_of_few(system, u)
-        return Hybrid(steps, u, tolerance, rng)
+        check_event = steps.check_event if isinstance(steps, Electrodiffusion) else None
+        return Continuous(steps, u, tolerance, rng, check_event)
     if electrolyte:
         raise InputError("an electrolyte makes ions drift, which molecules that are counted do not; leave it out with "
                          "'stochastic'")
     if engine != "spatial":
         raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
-    return Molecules(master_equation(system), u, tolerance, rng)
+    return Counted(master_equation(system), u, tolerance, rng)
 
 
 def _warn_of_few(system: System, u: Floats) -> None:
     """Warn where what random channels let through is so little that its own noise matters."""
-    state = system.state(u)
-    for mechanism in system.model.mechanisms:
-        if not isinstance(mechanism, Paths):
+    state, random = system.state(u), {id(mechanism) for mechanism, _ in system.events.channels}
+    for term in system.terms:
+        if id(term.mechanism) not in random:
             continue
-        for species in mechanism.rates(View(state, mechanism.where), 0.0):
-            if species.D > 0 and (here := _nearby_molecules(species, state[species], mechanism.where)) < FEW:
+        where = term.mechanism.where
+        for species in term.changes:
+            if species.D > 0 and (here := _nearby_molecules(species, state[species], where)) < FEW:
+                kind = type(term.mechanism).__name__
                 warnings.warn(
                     f"{here:.2g} molecules of {species.name!r} are expected within {MICRODOMAIN / nm:g} nm of a "
-                    f"channel of {type(mechanism).__name__}: their own noise is not in a continuous concentration; "
+                    f"channel of {kind}: their own noise is not in a continuous concentration; "
                     'method="stochastic" has it', FewMolecules, stacklevel=4)
 
 
@@ -162,23 +165,23 @@ class _Diary:
         return Recording(np.array(self.times), series, provenance)
 
 
-def _run(march: March, until: float, diary: _Diary, every: float, frames: Frames | None,
+def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Frames | None,
          frame_times: list[float], progress: Progress | None) -> None:
-    """March from 0 to `until`, noting what happens on the way."""
-    system, noted = march.system, 0.0
-    instants = set(system.instants().tolist())
+    """Step from 0 to `until`, noting what happens on the way."""
+    system, noted = stepper.system, 0.0
+    instants = set(system.events.instants.tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
-    diary.note(march.t, system.state(march.u))
+    diary.note(stepper.t, system.state(stepper.u))
     for stop in stops:
-        while march.t < stop:
-            dt = march.onward(stop)
-            if march.t - noted >= every or march.t == stop:
-                diary.note(march.t, system.state(march.u))
-                noted = march.t
+        while stepper.t < stop:
+            dt = stepper.onward(stop)
+            if stepper.t - noted >= every or stepper.t == stop:
+                diary.note(stepper.t, system.state(stepper.u))
+                noted = stepper.t
             if progress:
-                progress(march.t, dt)
+                progress(stepper.t, dt)
         if stop in instants:
-            march.jump()
-            diary.note(march.t, system.state(march.u))
-        if frames and stop in frame_times:
-            frames.write(march.t, system.state(march.u))
+            stepper.at_instant()
+            diary.note(stepper.t, system.state(stepper.u))
+        if frames is not None and stop in frame_times:
+            frames.write(stepper.t, system.state(stepper.u))

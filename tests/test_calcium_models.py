@@ -27,7 +27,7 @@ from spatial.mechanisms.ncx import NCX
 from spatial.mechanisms.pmca import PMCA
 from spatial.mechanisms.serca import SERCA
 from spatial.mechanisms.soce import HandySOCE
-from spatial.model import Mechanism, Model, Species
+from spatial.model import AtTimes, Mechanism, Model, Species
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
 from spatial.units import MOLECULES, mM, molecule
@@ -86,11 +86,8 @@ class Transient:
     highest: float = 0.375
 
     @property
-    def instants(self) -> Floats:
-        return np.array([self.start, self.start + self.rise])
-
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(np.array([self.start, self.start + self.rise])),)
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         since = t - self.start

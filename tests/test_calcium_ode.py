@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import act
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
@@ -24,7 +25,7 @@ from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.mglur import GqReceptor
 from spatial.mechanisms.plc import PLCBeta, PLCDelta
 from spatial.mechanisms.serca import SERCA
-from spatial.model import Model, Species
+from spatial.model import AtTimes, Model, Species
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
 
@@ -88,14 +89,14 @@ def run(model: Model, until: float, samples: int = 4000) -> tuple[Floats, dict[S
     """Times and the series of every species of one element, integrated at a tolerance of 1e-9."""
     system = assemble(model)
     u, times, states, start = system.initial(), [], [], 0.0
-    for stop in [t for t in (*system.instants(), until) if t <= until]:
+    for stop in [t for t in (*system.events.instants, until) if t <= until]:
         t = np.linspace(start, stop, max(3, round(samples * (stop - start) / until)))
         found = solve_ivp(lambda t, u: system.rate(u, t), (start, stop), u, "LSODA", t, rtol=1e-9, atol=1e-11)
         skip = 1 if times else 0  # the instant of a jump is there already
         times.append(t[skip:])
         states.append(found.y[:, skip:])
         u, start = found.y[:, -1].copy(), stop
-        system.jump(u, stop)
+        act(system, u, stop)
     whole = np.concatenate(states, axis=1)
     return np.concatenate(times), {one: whole[system.layout.index(one)[0]] for one in model}
 
@@ -196,14 +197,15 @@ class Vesicles:
 
     where: Place
     glutamate: Species
-    instants: Floats
+    times: Floats
     step: float = 0.001 * 500e3  # rho_c Y_T [uM]; Stimberg 2018 Fig. 2
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.glutamate: self.step}
+    @property
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(self.times, (self.glutamate,), (), lambda c, t, rng: {self.glutamate: self.step}),)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,11 @@ from spatial.geometry.cleft import Cleft
 from spatial.geometry.cleft import cleft as cleft_mesh
 from spatial.geometry.discretise import discretise
 from spatial.mechanisms.glutamate_transporter import DENSITY, Transporter
-from spatial.scenarios import cleft, cleft_report, coverage, coverage_report
+from spatial.scenarios.cleft import model as cleft
+from spatial.scenarios.cleft import report as cleft_report
 from spatial.scenarios.cleft.settings import CleftSettings
+from spatial.scenarios.coverage import model as coverage
+from spatial.scenarios.coverage import report as coverage_report
 from spatial.scenarios.coverage.settings import CoverageSettings
 from spatial.scenarios.parts.release_in_cleft import (
     COLLAR,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
+from toy_mechanisms import Decay, Exchange, Source, Spikes
 from toy_places import random_tetrahedra, spot
 
 from spatial._engine.methods.fipy import fipy_engine
@@ -243,9 +243,6 @@ def test_lifted_terms_join_what_the_model_has():
 def test_what_the_fipy_engine_cannot_do_is_refused():
     place = pool("pool", [1.0])
     c = Species("c", place, 1.0)
-    with pytest.raises(InputError, match=r"^Minis acts at random, which FiPy does not; run this model with "
-                                         r"engine=\"spatial\", or without that mechanism$"):
-        simulate(Model([c], [Minis(place, c, 1.0)]), 1.0, engine="fipy")
     with pytest.raises(InputError, match=r"^engine is 'neuron'; it must be one of .*'spatial'.*'fipy'$"):
         simulate(Model([c]), 1.0, engine="neuron")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import act
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
@@ -21,7 +22,7 @@ from spatial.geometry import shapes
 from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.model import Model, Species
+from spatial.model import AtTimes, Model, Species
 from spatial.observe.probes import Probe, peak, total
 from spatial.simulate import simulate
 from spatial.units import ion_flux
@@ -36,13 +37,14 @@ class Swap:
     where: Place
     to: Species
     of: Species
-    instants: tuple[float, ...] = (0.5,)
+    at: float = 0.5  # s
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.to: c[self.of]}
+    @property
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(np.array([self.at]), (self.to,), (), lambda c, t, rng: {self.to: c[self.of]}),)
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,7 @@ def test_order_in_time_is_two_through_events():
         u, start = system.initial(), 0.0
         for stop in (*SPIKES, 0.1):
             u = fixed_steps(system, u, start, stop, count)
-            system.jump(u, stop)
+            act(system, u, stop)
             start = stop
         return u
 
@@ -292,7 +294,7 @@ def test_adaptive_steps_through_events_agree_with_an_independent_solver():
     u, start = system.initial(), 0.0
     for stop in (*SPIKES, 0.1):
         u = solve_ivp(lambda t, y: system.rate(y, t), (start, stop), u, method="Radau", rtol=1e-10, atol=1e-12).y[:, -1]
-        system.jump(u, stop)
+        act(system, u, stop)
         start = stop
     steps, errors = [], []
     for relative in (1e-2, 1e-3, 1e-4):
@@ -489,5 +491,5 @@ def test_what_acts_at_one_instant_sees_the_state_before_in_whatever_order():
     swaps = [Swap(place, one, other), Swap(place, other, one)]
     for mechanisms in (swaps, swaps[::-1]):
         u = (system := assemble(Model([one, other], mechanisms))).initial()
-        assert system.jump(u, 0.5)
+        assert act(system, u, 0.5)
         assert u.tolist() == [3.0, 3.0]

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
+from acting import act_counted, end_step_counted
 from numpy.typing import NDArray
 from scipy.sparse import diags
 from scipy.sparse.linalg import eigsh
@@ -40,7 +41,7 @@ from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.mglur import GqReceptor
 from spatial.mechanisms.pmca import PMCA
 from spatial.mechanisms.serca import SERCA
-from spatial.model import Model, Reaction, Species
+from spatial.model import AtTimes, Model, Reaction, Species
 from spatial.observe.probes import Probe
 from spatial.simulate import simulate
 from spatial.units import MOLECULES, molecule, ms
@@ -540,13 +541,13 @@ def test_what_comes_at_instants_and_by_chance_comes_in_whole_molecules():
     engine = engine_of([A], Spikes(place, A, np.array([0.1]), 2.25 * one), Minis(place, A, 0.0),
                        Injection(place, A, 0.0))
     rng = np.random.default_rng(16)
-    u = engine.jump(engine.start(rng), 0.1, rng)
+    u = act_counted(engine, engine.start(rng), 0.1, rng)
     N = engine.numbers(u)
     assert set(N) == {2, 3}
     assert N.mean() == pytest.approx(2.25, abs=3 * np.sqrt(0.25 * 0.75 / 3000))
-    np.testing.assert_array_equal(engine.jump(u, 0.2, rng), u)
+    np.testing.assert_array_equal(act_counted(engine, u, 0.2, rng), u)
     quanta = engine_of([A], Minis(place, A, 50.0), Bath(place, A, 0.0, 0.0))
-    events = quanta.numbers(quanta.leap(quanta.start(rng), 0.1, 0.1, rng)) / (MOLECULES * 0.01)
+    events = quanta.numbers(end_step_counted(quanta, quanta.start(rng), 0.1, 0.1, rng)) / (MOLECULES * 0.01)
     assert events.mean() == pytest.approx(5.0, abs=3 * np.sqrt(5.0 / 3000) + 0.01)
 
 
@@ -556,8 +557,10 @@ class Transfer(Spikes):
 
     into: Species
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: -self.dose, self.into: self.dose}
+    @property
+    def events(self) -> tuple[AtTimes, ...]:
+        turn = {self.species: -self.dose, self.into: self.dose}
+        return (AtTimes(self.times, (self.species, self.into), (self.species,), lambda c, t, rng: turn),)
 
 
 def test_what_one_species_loses_at_an_instant_another_gains():
@@ -565,7 +568,7 @@ def test_what_one_species_loses_at_an_instant_another_gains():
     A, B = Species("A", place, 4 * one), Species("B", place, 0.0)
     engine = engine_of([A, B], Transfer(place, A, np.array([0.1]), 1.5 * one, B))
     rng = np.random.default_rng(19)
-    N = engine.numbers(engine.jump(engine.start(rng), 0.1, rng))
+    N = engine.numbers(act_counted(engine, engine.start(rng), 0.1, rng))
     a, b = (N[engine.system.layout.index(each)] for each in (A, B))
     assert (a + b == 4).all()
     assert set(b) == {1, 2}
@@ -634,7 +637,7 @@ def test_taking_more_than_there_is_at_an_instant_is_refused():
     A = Species("A", place, one)
     engine = engine_of([A], Spikes(place, A, np.array([0.1]), -2 * one))
     with pytest.raises(InputError, match="Spikes takes more of 'A' than there is"):
-        engine.jump(engine.start(np.random.default_rng(0)), 0.1, np.random.default_rng(0))
+        act_counted(engine, engine.start(np.random.default_rng(0)), 0.1, np.random.default_rng(0))
 
 
 # Cost

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import at_time, times_of
 from toy_mechanisms import Decay, Exchange, Minis, Source, Spikes
 from toy_places import shells, spot
 
@@ -16,8 +17,8 @@ from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import well_mixed
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
-from spatial.mechanisms.rapid_buffer import RapidBuffer, RapidBuffers, SlowedPaths
-from spatial.model import Model, Paths, Species
+from spatial.mechanisms.rapid_buffer import RapidBuffer, RapidBuffers
+from spatial.model import Channels, EachStep, Model, Species, events_of
 from spatial.observe.probes import Probe, mean
 from spatial.simulate import simulate
 from spatial.units import ion_flux, nm, pA
@@ -294,14 +295,15 @@ def test_only_the_gain_of_this_calcium_is_slowed_whatever_the_mechanism_does():
     assert slowed.where is membrane
     assert slowed.rates(c, 0.0)[calcium] == pytest.approx(buffers.factor * 1.0, rel=1e-14)
     assert slowed.rates(c, 0.0)[store] == passage.rates(c, 0.0)[store]
-    assert len(slowed.instants) == 0
-    assert slowed.jump(c, 0.0) == slowed.leap(c, 0.0, 1.0, rng(1)) == {}
+    assert slowed.events == ()
     spikes = buffers.slowed(Spikes(membrane, calcium, np.array([1.0, 2.0]), 7.0), calcium)
-    assert spikes.instants.tolist() == [1.0, 2.0]
-    assert spikes.jump(c, 1.0)[calcium] == pytest.approx(buffers.factor * 7.0)
+    assert times_of(spikes) == [1.0, 2.0]
+    assert at_time(spikes, c, 1.0)[calcium] == pytest.approx(buffers.factor * 7.0)
     minis = Minis(membrane, calcium, 20.0)
-    assert buffers.slowed(minis, calcium).leap(c, 0.0, 1.0, rng(1))[calcium] == pytest.approx(
-        buffers.factor * minis.leap(c, 0.0, 1.0, rng(1))[calcium])
+    (whole,), (less,) = events_of(minis), events_of(buffers.slowed(minis, calcium))
+    assert isinstance(less, EachStep)
+    assert less.change(c, 0.0, 1.0, rng(1))[calcium] == pytest.approx(
+        buffers.factor * whole.change(c, 0.0, 1.0, rng(1))[calcium])
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,8 +317,9 @@ class Channel:
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {self.calcium: 2.0}
 
-    def path(self, c: Any, t: float, horizon: float, rng: np.random.Generator) -> "Channel":
-        return self
+    @property
+    def events(self) -> tuple[Channels, ...]:
+        return (Channels((self.calcium,), path=lambda c, t, horizon, rng: self),)
 
     def gains(self, dt: float) -> dict[Species, Any]:
         return {self.calcium: 5.0 * dt}
@@ -326,10 +329,10 @@ def test_a_slowed_channel_keeps_its_path():
     membrane, calcium, _ = two_places()
     buffers = RapidBuffers(REST, [RapidBuffer(450)])
     slowed = buffers.slowed(Channel(membrane, calcium), calcium)
-    assert isinstance(slowed, SlowedPaths)
-    assert isinstance(slowed, Paths)
-    assert not isinstance(buffers.slowed(Decay(membrane, calcium, 1.0), calcium), Paths)
-    path = slowed.path({}, 0.0, 1.0, np.random.default_rng(1))
+    channels, = events_of(slowed)
+    assert isinstance(channels, Channels)
+    assert events_of(buffers.slowed(Decay(membrane, calcium, 1.0), calcium)) == ()
+    path = channels.path({}, 0.0, 1.0, np.random.default_rng(1))
     assert path.first == 3.0
     assert path.gains(2.0)[calcium] == pytest.approx(10.0 * buffers.factor)
     assert slowed.rates({}, 0.0)[calcium] == pytest.approx(2.0 * buffers.factor)

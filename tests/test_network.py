@@ -256,7 +256,8 @@ def test_each_event_lets_out_its_own_amount():
     script = Script([([1, 2, 3], [0, 0, 0])])
     tissue = Tissue(script, 20 * ms, 20 * ms)
     out = replace(tissue.exchange, lets_out=(LetOut("adenosine", tissue.adenosine, tissue.pending, each=0.5),))
-    gains = out.jump(dict.fromkeys((tissue.adenosine, tissue.last, tissue.pending), np.zeros(3)), 0.0)
+    gains = out.exchange(dict.fromkeys((tissue.adenosine, tissue.last, tissue.pending), np.zeros(3)), 0.0,
+                         np.random.default_rng(0))
     np.testing.assert_array_equal(gains[tissue.adenosine], [0.5, 1.0, 1.5])
 
 

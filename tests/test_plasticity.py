@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import at_time, times_of
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
@@ -165,7 +166,7 @@ def test_N8_spikes_10_ms_apart_leave_what_stdp_says(first, change):
     one = Rule((trains[0],), trains[1])
     trace = {"pre": one.pre, "post": one.post}[first]
     c = {species: np.zeros(1) for species in one.model} | {trace: np.array([np.exp(-10 * ms / (20 * ms))])}
-    assert one.rule.jump(c, 0.11)[one.e] == pytest.approx([change], rel=1e-9)
+    assert at_time(one.rule, c, 0.11)[one.e] == pytest.approx([change], rel=1e-9)
 
 
 @pytest.mark.parametrize(("pre", "post", "change"), [
@@ -430,10 +431,10 @@ def test_ca2_at_a_threshold_is_not_above_it_yet():
     assert (calcium_run(alone, rule, 0.3, 1e-3)["passed"] == 0).all()
     V = Species("V", rule.where, -70.0, unit="mV", signed=True)
     both = replace(spines, post=Firing(V, -50 * mV))
-    kick = Spikes(V.place, V, both.instants[[0]], 30 * mV)
+    kick = Spikes(V.place, V, np.array(times_of(both)[:1]), 30 * mV)
     run = simulate(Model([rule.calcium, rule.rho, rule.passed, V], [rule, both, kick]), 0.06,
                    [each(rule.passed), each(rule.calcium)])
-    at = np.flatnonzero(run.times == both.instants[0])[-1]
+    at = np.flatnonzero(run.times == times_of(both)[0])[-1]
     assert run["calcium"][at].max() == 3.0
     assert (run["passed"][at] == 2).all()
 

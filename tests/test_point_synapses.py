@@ -15,7 +15,7 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.place import Place
-from spatial.model import Model, Species
+from spatial.model import AtTimes, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
@@ -56,13 +56,13 @@ class Pulse:
     stop: float
 
     @property
-    def instants(self) -> Floats:
-        return np.array([self.start, self.stop])
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(np.array([self.start, self.stop]), (self.glutamate,), (self.glutamate,), self.change),)
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
+    def change(self, c: Any, t: float, rng: np.random.Generator) -> dict[Species, Any]:
         return {self.glutamate: {self.start: self.height, self.stop: -self.height}.get(t, 0.0)}
 
 

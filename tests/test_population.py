@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import act, at_time
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -127,13 +128,13 @@ def landing(loop: Loop, count: int) -> Floats:
     """What is coupled after even steps that land on every spike, `count` of them in all."""
     system = assemble(Model(loop.species, [loop.release, loop.rule, *loop.around]))
     method, u, t = Rosenbrock(prepare(system), ROS2), system.initial(), 0.0
-    for stop in [*system.instants(), UNTIL]:
+    for stop in [*system.events.instants, UNTIL]:
         steps = round((stop - t) / UNTIL * count)
         for start in np.linspace(t, stop, steps, endpoint=False):
             solved_well = tolerated(system, u, Tolerance(1e-9))
             u, _ = method.start(u, start, system.rate(u, start), solved_well)((stop - t) / steps)
         t = stop
-        system.jump(u, t)
+        act(system, u, t)
     return np.concatenate([system.state(u)[one] for one in (loop.adenosine, loop.released, loop.weight)])
 
 
@@ -269,11 +270,11 @@ def test_what_was_let_out_in_excess_is_owed_where_vesicles_are_empty_already():
     loop = Loop((at(0),))
     population = loop.population(edge(1))
     c = {one: np.full(1, one.initial, float) for one in (*loop.species, *population.species)}
-    ahead = population.jump(c, 0.0)
+    ahead = at_time(population, c, 0.0)
     assert ahead[loop.vesicles] == pytest.approx(0.6 * 2 / 3, rel=1e-12)
     debts = population.species[-1]
     c |= {debts: c[debts] + ahead[debts], loop.adenosine: np.array([1e4]), loop.vesicles: np.array([0.01])}
-    gains = population.jump(c, edge(1))
+    gains = at_time(population, c, edge(1))
     assert gains[loop.vesicles] == pytest.approx(-0.01, rel=1e-12)
     owed = c[debts] + gains[debts]
     assert owed > 0.3

@@ -16,7 +16,7 @@ from spatial._engine.system.jacobian import linearise
 from spatial.checks import InputError
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.well_mixed import well_mixed
-from spatial.model import Model, Species
+from spatial.model import Model, OnRise, Species
 from spatial.observe.probes import each
 from spatial.simulate import simulate
 from spatial.synapses.glutamate_receptors import AMPA, NMDA, ReceptorStates
@@ -62,10 +62,11 @@ class Witness:
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def height(self, c: Any, t: float) -> Floats:
-        return self.spikes.height(c)
+    @property
+    def events(self) -> tuple[OnRise, ...]:
+        return (OnRise(lambda c, t: self.spikes.height(c), (), change=self.write),)
 
-    def cross(self, c: Any, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> dict[Species, Any]:
+    def write(self, c: Any, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> dict[Species, Any]:
         if risen.any():
             self.seen.append((t, c[self.spikes.V].copy()))
         return {}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import at_time
 
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.resting_state import rest
@@ -228,7 +229,7 @@ def test_elements_of_one_axon_fire_together():
     axons = Place("axons", 2, np.ones(4), np.zeros((4, 3)), touches={"ecs": np.arange(4)})
     K = Species("K", ecs)
     release = PotassiumRelease(axons, (np.array([0.1]), np.array([0.2])), K, axon=np.array([0, 0, 1, 1]))
-    assert release.jump({}, 0.1)[K] == pytest.approx([LEAST, LEAST, 0, 0])
+    assert at_time(release, {}, 0.1)[K] == pytest.approx([LEAST, LEAST, 0, 0])
     with pytest.raises(InputError, match=r"^PotassiumRelease: axon goes up to 2; with 2 trains it must be 0 to 1$"):
         replace(release, axon=np.array([0, 0, 1, 2]))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from acting import act
 from result_files import check_files
 from test_cli import refused, succeed
 
@@ -19,11 +20,14 @@ from spatial.mechanisms.ion_leak import IonLeak
 from spatial.mechanisms.kir41 import Kir41
 from spatial.model import Model, Species
 from spatial.observe.probes import total
-from spatial.scenarios import buffering, buffering_report, potassium, potassium_report
+from spatial.scenarios.buffering import model as buffering
+from spatial.scenarios.buffering import report as buffering_report
 from spatial.scenarios.buffering.model import UNCOUPLED, along, slab
 from spatial.scenarios.buffering.settings import BufferingSettings
 from spatial.scenarios.parts.potassium_tissue import CHARGE, K_OUT, TEMPERATURE, Astrocytes
 from spatial.scenarios.parts.report import checks_of
+from spatial.scenarios.potassium import model as potassium
+from spatial.scenarios.potassium import report as potassium_report
 from spatial.scenarios.potassium.model import (
     AROUND,
     AWAY,
@@ -230,7 +234,7 @@ def test_K6_a_spike_of_all_axons_raises_potassium_by_the_least_charge():
     one = burst(replace(BRIEF, firing=1.0, per_spike=LEAST))
     system = assemble(one.experiment.model)
     u = system.initial()
-    system.jump(u, BRIEF.first)
+    act(system, u, BRIEF.first)
     state = system.state(u)
     mean = one.potassium.place.measure @ (state[one.potassium] - K_OUT) / one.experiment.mesh["neuropil"].total
     assert mean / mM == pytest.approx(0.7254, rel=0.01)
@@ -268,7 +272,7 @@ def test_the_synapse_lets_out_what_its_neuron_loses():
     spent = one.experiment.species["K+ of the synapse's neuron"]
     system = assemble(one.experiment.model)
     u = system.initial()
-    system.jump(u, BRIEF.first)
+    act(system, u, BRIEF.first)
     state = system.state(u)
     assert leaving.place is one.experiment.mesh[PSD]
     assert leaving.place.measure @ state[leaving] == pytest.approx(BRIEF.synaptic)

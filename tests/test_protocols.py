@@ -15,8 +15,8 @@ from spatial.geometry.place import Place
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording, Series
-from spatial.scenarios import protocols
 from spatial.scenarios.parts.report import checks_of
+from spatial.scenarios.protocols import model as protocols
 from spatial.scenarios.protocols.bench import (
     ACTIVE,
     ADENOSINE,

@@ -21,7 +21,7 @@ from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.ectonucleotidases import CD73, NTPDase, surface_rate
 from spatial.mechanisms.exocytosis import Emptying, Exocytosis
 from spatial.mechanisms.uptake import Production, baseline
-from spatial.model import Mechanism, Model, Species
+from spatial.model import AtTimes, Mechanism, Model, Species
 from spatial.observe.probes import each, mean, total
 from spatial.simulate import simulate
 from spatial.synapses.neuronal_adenosine import NeuronalAdenosine
@@ -423,11 +423,8 @@ class MeanExocytosis:
         return {self.x: Exocytosis.refill * (1 - c[self.x]) - fused, self.atp: self.resource * fused}
 
     @property
-    def instants(self) -> Floats:
-        return SETTLED + np.array([0.0, 17.0])  # the wave has a corner there
-
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(SETTLED + np.array([0.0, 17.0])),)  # the wave has a corner there
 
 
 def calcium_wave(t: float, decay: float) -> float:

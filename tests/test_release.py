@@ -3,7 +3,7 @@
 The names R1, R2 ... are those of biophysics.md, part B7.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import BinomialExocytosis, Exocytosis, ThresholdExocytosis, contents
 from spatial.mechanisms.ip3_degradation import IP3Degradation
 from spatial.mechanisms.plc import PLCDelta
-from spatial.model import Model, Species
+from spatial.model import AtTimes, Model, OnRise, Species
 from spatial.observe.probes import Probe, each, mean, total
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
@@ -50,14 +50,15 @@ class Kick:
 
     where: Place
     calcium: Species
-    instants: Floats
+    times: Floats
     by: float
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.calcium: self.by}
+    @property
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(self.times, (self.calcium,), (self.calcium,), lambda c, t, rng: {self.calcium: self.by}),)
 
 
 def sites(count: int, calcium: Any = 0.1) -> tuple[Mesh, Species, Species]:
@@ -137,13 +138,15 @@ class Counted:
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def height(self, c: Any, t: float) -> Floats:
-        return self.release.height(c, t)
+    @property
+    def events(self) -> tuple[OnRise, ...]:
+        rise, = (event for event in self.release.events if isinstance(event, OnRise))
 
-    def cross(self, c: Any, t: float, risen: NDArray[np.bool_], rng: Any) -> Any:
-        if risen.any():
+        def change(c: Any, t: float, risen: NDArray[np.bool_], rng: Any) -> Any:
             self.seen.append((t, risen))
-        return self.release.cross(c, t, risen, rng)
+            return rise.change(c, t, risen, rng)
+
+        return (replace(rise, change=change),)
 
 
 def test_R8_events_come_when_a_sine_rises_through_the_threshold():

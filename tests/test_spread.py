@@ -9,6 +9,7 @@ from scipy.special import lambertw
 
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.diffusion import stiffness
+from spatial.analysis import spread
 from spatial.analysis.spread import Reach, reach
 from spatial.checks import InputError
 from spatial.geometry.grid import grid
@@ -16,7 +17,6 @@ from spatial.geometry.place import Place
 from spatial.geometry.shells import graded, rings, shells
 from spatial.mechanisms.clearance import Conversion
 from spatial.model import Model, Species
-from spatial.observe import spread
 from spatial.observe.frames import Film
 from spatial.simulate import simulate
 

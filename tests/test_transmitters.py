@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from acting import end_step
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from toy_places import shells
@@ -183,7 +184,7 @@ def test_R7_released_vesicles_are_binomial():
     model = sites(n, calcium=0.4, docked=4, r_max=2.0, refill=0.0)  # hazard 1/s at half-activation
     system = assemble(model)
     u = system.initial()
-    system.leap(u, 0.0, -np.log(0.4), np.random.default_rng(1))
+    end_step(system, u, 0.0, -np.log(0.4), seed=1)
     fused = system.state(u)[named(model)["fused"]]
     fourth = 4 * 0.6 * 0.4 * (1 + (3 * 4 - 6) * 0.6 * 0.4)  # central moment of the binomial
     assert fused.mean() == pytest.approx(2.4, abs=3 * np.sqrt(0.96 / n))

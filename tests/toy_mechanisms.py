@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial.geometry.place import Floats, Place
-from spatial.model import Species
+from spatial.model import AtTimes, EachStep, Event, Species
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,16 @@ class Spikes:
 
     where: Place
     species: Species
-    instants: Floats
+    times: Floats
     dose: float
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {self.species: self.dose}
+    @property
+    def events(self) -> tuple[Event, ...]:
+        takes = (self.species,) if self.dose < 0 else ()
+        return (AtTimes(self.times, (self.species,), takes, lambda c, t, rng: {self.species: self.dose}),)
 
 
 @dataclass(frozen=True)
@@ -72,5 +74,9 @@ class Minis:
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         return {}
 
-    def leap(self, c: Any, t: float, dt: float, rng: np.random.Generator) -> dict[Species, Any]:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return (EachStep((self.species,), change=self.draw),)
+
+    def draw(self, c: Any, t: float, dt: float, rng: np.random.Generator) -> dict[Species, Any]:
         return {self.species: rng.poisson(self.frequency * dt, len(self.where)).astype(float)}

@@ -30,3 +30,11 @@ def per_measure(where: Place, place: Place) -> Floats:
     """(n,) change of concentration where each element of `where` touches `place`, per gain per its measure."""
     index = touched(where, place)
     return np.ones(len(place)) if index is None else where.measure / place.measure[index]
+
+
+def meet(one: Place, other: Place, place: Place) -> bool:
+    """Whether some element of `place` is touched by, or belongs to, both of two places."""
+    everywhere = np.arange(len(place))
+    first, second = (everywhere if where.name == place.name else where.touches.get(place.name, everywhere[:0])
+                     for where in (one, other))
+    return bool(np.isin(first, second).any())

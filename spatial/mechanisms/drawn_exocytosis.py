@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Event, Gains, OnRise, Species
 from spatial.units import s, uM
 
 
@@ -68,11 +68,17 @@ class DrawnExocytosis:
         hazard = self.r_max * drive / (drive + self.K ** self.n)
         return {self.left: np.where(np.rint(c[self.docked]) > 0, -hazard, -self.refill)}
 
-    def height(self, c: Concentrations, t: float) -> Floats:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """A vesicle fuses, or docks, where a wait is over."""
+        changes = (self.docked, self.fused, self.left, self.transmitter)
+        return (OnRise(self.overdue, changes, (self.docked,), change=self.turn),)
+
+    def overdue(self, c: Concentrations, t: float) -> Floats:
         """(n,) minus what is left of each wait."""
         return -c[self.left]
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+    def turn(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """Where a wait is over: a vesicle fuses, or docks in an empty slot; and the next wait begins."""
         full = np.rint(c[self.docked])
         refilled = full + np.rint(c[self.fused]) - self.docked.initial

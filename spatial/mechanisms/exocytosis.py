@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.units import ms, s, uM
 
 
@@ -59,15 +59,20 @@ class Exocytosis:
         _check_docked(self)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Nothing: vesicles only act in `leap`."""
+        """Nothing: vesicles fuse and dock at random."""
         return {}
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Vesicles that fused and docked in each step."""
+        return (EachStep((self.docked, self.fused, self.transmitter), (self.docked,), change=self.turnover),)
 
     def hazard(self, calcium: Floats) -> Floats:
         """(n,) rate at which one docked vesicle fuses [1/s]."""
         drive = calcium**self.n
         return np.asarray(self.r_max * drive / (drive + self.K**self.n))
 
-    def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
+    def turnover(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
         """Vesicles fused and refilled in the step, and what the fused ones released."""
         docked = _whole(c[self.docked])
         fused = rng.binomial(docked, -np.expm1(-self.hazard(c[self.calcium]) * dt))
@@ -102,19 +107,26 @@ class BinomialExocytosis:
         _check_docked(self)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Nothing: vesicles only act in `cross` and `leap`."""
+        """Nothing: vesicles fuse where Ca2+ rises, and dock at random."""
         return {}
 
-    def height(self, c: Concentrations, t: float) -> Floats:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Vesicles that dock in each step, and those that fuse where Ca2+ rises through the threshold."""
+        changes = (self.docked, self.fused, self.transmitter)
+        return (EachStep((self.docked,), change=self.docking),
+                OnRise(self.above_threshold, changes, (self.docked,), change=self.fusion))
+
+    def above_threshold(self, c: Concentrations, t: float) -> Floats:
         """(n,) Ca2+ above the threshold [uM]."""
         return c[self.calcium] - self.threshold
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+    def fusion(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """Vesicles fused at each site where Ca2+ has risen, and what they released."""
         fused = rng.binomial(np.where(risen, _whole(c[self.docked]), 0), self.U)
         return {self.docked: -fused, self.fused: fused, self.transmitter: contents(fused, self.content, self.cv, rng)}
 
-    def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
+    def docking(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
         """Vesicles docked in the step."""
         return {self.docked: _refilled(self.slots - _whole(c[self.docked]), self.refill, dt, rng)}
 
@@ -145,11 +157,17 @@ class ThresholdExocytosis:
         """Recovery of the resource [1/s]."""
         return {self.x: self.refill * (1 - c[self.x])}
 
-    def height(self, c: Concentrations, t: float) -> Floats:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Release where Ca2+ rises through the threshold."""
+        changes = (self.x, self.released, self.transmitter)
+        return (OnRise(self.above_threshold, changes, (self.x,), change=self.release),)
+
+    def above_threshold(self, c: Concentrations, t: float) -> Floats:
         """(n,) Ca2+ above the threshold [uM]."""
         return c[self.calcium] - self.threshold
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+    def release(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """What each site releases where Ca2+ has risen."""
         spent = np.where(risen, self.U * c[self.x], 0.0)
         amount = self.resource * spent

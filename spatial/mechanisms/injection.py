@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
-from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.geometry.place import Place
+from spatial.model import AtTimes, Concentrations, Event, Gains, Reaction, Species
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +25,9 @@ class Injection:
             raise checks.InputError(f"Injection: stop is {self.stop:g} s; it must come after start, {self.start:g} s")
 
     @property
-    def instants(self) -> Floats:
-        """When it opens and closes."""
-        return np.array([time for time in (self.start, self.stop) if time])
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """Nothing at once: steps land on the instants so that none runs across them."""
-        return {}
+    def events(self) -> tuple[Event, ...]:
+        """It opens and closes: steps land there so that none runs across."""
+        return (AtTimes(np.array([time for time in (self.start, self.stop) if time])),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """The flux while it is open."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import Channels, Concentrations, Event, Gains, Reaction, Species
 from spatial.units import MOLECULES, s, uM
 
 Ligand = Literal["none", "calcium", "IP3"]
@@ -151,7 +151,13 @@ class IP3RChannels:
         flux = self._flux(c)
         return {self.calcium: flux, self.store: -flux}
 
-    def path(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> "ChannelPath":
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Channels open and close."""
+        states = (*self.states, self.open)
+        return (Channels(states, states, path=self.walk),)
+
+    def walk(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> "ChannelPath":
         """What the channels do, up to the first that opens or closes (the whole horizon if not `exact`)."""
         start, end = self.ends
         return ChannelPath(self, *_walk(

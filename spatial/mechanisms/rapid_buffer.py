@@ -18,8 +18,8 @@ import numpy as np
 
 from spatial import checks
 from spatial.checks import InputError
-from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Jumps, Leaps, Mechanism, Path, Paths, Species
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Event, Gains, Mechanism, Species, adapted, events_of
 from spatial.units import ms, nm, s, uM
 
 SOON = 0.1  # the part of the time of interest that binding may take
@@ -93,8 +93,7 @@ class RapidBuffers:
 
     def slowed(self, mechanism: Mechanism, calcium: Species) -> Mechanism:
         """The mechanism with its gain of this Ca2+, that of the buffers' place, divided by 1 + kappa."""
-        wrapper = SlowedPaths if isinstance(mechanism, Paths) else Slowed
-        return wrapper(mechanism, calcium, self.factor)
+        return Slowed(mechanism, calcium, self.factor)
 
     def validity(self, peak: float, time: float, distance: float = np.inf, D: float = 220.0,
                  change: float = 0.1) -> "Validity":
@@ -161,67 +160,15 @@ class Slowed:
         """Where the mechanism acts."""
         return self.mechanism.where
 
-    @property
-    def instants(self) -> Floats:
-        """The mechanism's instants, if it has any."""
-        return self.mechanism.instants if isinstance(self.mechanism, Jumps) else np.zeros(0)
-
     def rates(self, c: Concentrations, t: float) -> Gains:
         """The mechanism's rates, less for Ca2+."""
-        return _less(self.mechanism.rates(c, t), self.calcium, self.factor)
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """The mechanism's jump, less for Ca2+."""
-        gains = self.mechanism.jump(c, t) if isinstance(self.mechanism, Jumps) else {}
-        return _less(gains, self.calcium, self.factor)
-
-    def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
-        """The mechanism's leap, less for Ca2+."""
-        gains = self.mechanism.leap(c, t, dt, rng) if isinstance(self.mechanism, Leaps) else {}
-        return _less(gains, self.calcium, self.factor)
-
-
-@dataclass(frozen=True, eq=False)
-class SlowedPaths:
-    """`Slowed` for a mechanism with random states of its own, such as channels."""
-
-    mechanism: Mechanism
-    calcium: Species
-    factor: float
-
-    def __post_init__(self) -> None:
-        checks.parameters(self)
+        return self.less(self.mechanism.rates(c, t))
 
     @property
-    def where(self) -> Place:
-        """Where the mechanism acts."""
-        return self.mechanism.where
+    def events(self) -> tuple[Event, ...]:
+        """The mechanism's events, each with less for Ca2+."""
+        return tuple(adapted(event, gains=self.less) for event in events_of(self.mechanism))
 
-    def rates(self, c: Concentrations, t: float) -> Gains:
-        """The mechanism's rates, less for Ca2+."""
-        return _less(self.mechanism.rates(c, t), self.calcium, self.factor)
-
-    def path(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> Path:
-        """The mechanism's path, on which it moves less Ca2+."""
-        assert isinstance(self.mechanism, Paths)
-        return _SlowedPath(self.mechanism.path(c, t, horizon, rng), self.calcium, self.factor)
-
-
-@dataclass(frozen=True, eq=False)
-class _SlowedPath:
-    """A path on which Ca2+ moves less."""
-
-    path: Path
-    calcium: Species
-    factor: float
-
-    @property
-    def first(self) -> float:
-        return self.path.first
-
-    def gains(self, dt: float) -> Gains:
-        return _less(self.path.gains(dt), self.calcium, self.factor)
-
-
-def _less(gains: Gains, calcium: Species, factor: float) -> Gains:
-    return {one: factor * gain if one is calcium else gain for one, gain in gains.items()}
+    def less(self, gains: Gains) -> Gains:
+        """Gains with less for Ca2+."""
+        return {species: self.factor * gain if species is self.calcium else gain for species, gain in gains.items()}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Mechanism, Species
+from spatial.model import Concentrations, Event, Gains, Mechanism, Species, adapted, events_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,7 +13,7 @@ class Swollen:
 
     Where volumes change, a species is the amount per volume at rest: whatever moves it, or takes water from around it,
     no amount is lost. Its concentration is that over the relative volume, a species that `volumes` gives for each.
-    Wrap every mechanism that looks at one of them; those that only act at instants, such as spikes, do not look.
+    Wrap every mechanism that looks at one of them.
     Diffusion evens out amounts per volume at rest: let there be one relative volume for all that diffuses together.
     """
 
@@ -27,7 +27,15 @@ class Swollen:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """What the mechanism gains, in amounts."""
-        return self.mechanism.rates(_Concentrated(c, self.volumes), t)
+        return self.mechanism.rates(self._concentrated(c), t)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The mechanism's events, which see concentrations too."""
+        return tuple(adapted(event, view=self._concentrated) for event in events_of(self.mechanism))
+
+    def _concentrated(self, c: Concentrations) -> Concentrations:
+        return _Concentrated(c, self.volumes)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from spatial import checks
 from spatial.geometry.contact import to_concentration, touched
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import AtTimes, Concentrations, Event, Gains, Species
 from spatial.synapses.brian2_loader import load_brian2
 
 _START = "the start of spatial's run"
@@ -111,10 +111,18 @@ class CoSimulation:
         return np.asarray(self.window * np.arange(round(self.until / self.window) + 1))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Nothing: the network acts in `jump`."""
+        """Nothing: the network acts once a window."""
         return {}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The exchanges. What is pending leaves the sites; what was heard may have fallen since."""
+        last = tuple(heard.last for heard in self.hears)
+        pending = tuple(let_out.pending for let_out in self.lets_out)
+        into = tuple(dict.fromkeys(let_out.into for let_out in self.lets_out))
+        return (AtTimes(self.instants, (*last, *pending, *into), (*last, *pending), self.exchange),)
+
+    def exchange(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What is pending arrives; the network runs on, and what it lets out is shared with the next exchange."""
         heard = {one.name: self._course(one, c, t) for one in self.hears}
         goes_on = 0 <= t < self.instants[-1]

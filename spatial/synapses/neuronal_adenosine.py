@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import AtTimes, Concentrations, Event, Gains, Reaction, Species
 from spatial.synapses.spikes import all_times, check_trains, firing
 from spatial.units import molecule, s
 
@@ -29,9 +31,9 @@ class NeuronalAdenosine:
         check_trains(self.trains, len(self.where))
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes [s]."""
-        return all_times(self.trains)
+    def events(self) -> tuple[Event, ...]:
+        """Each spike makes adenosine in the cell."""
+        return (AtTimes(all_times(self.trains), (self.pending,), (), self._fire),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine let out [uM um^3/s]."""
@@ -42,6 +44,6 @@ class NeuronalAdenosine:
         """One adenosine let out."""
         return [Reaction({self.pending: -1, self.adenosine: 1}, c[self.pending] / self.tau)]
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def _fire(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What a spike makes at each synapse that fires at `t`."""
         return {self.pending: self.per_spike * firing(self.trains, t)}

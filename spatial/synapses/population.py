@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, Gains, Jumps, Reaction, Species
+from spatial.model import AtTimes, Concentrations, Event, Gains, Reaction, Species, events_of
 from spatial.synapses.spikes import Firing, check_trains
 from spatial.view import View
 
@@ -181,8 +181,7 @@ class Population:
         known = np.concatenate([*self.release.trains, *self.post])
         for rule in self.rules:
             kind = type(rule).__name__
-            if isinstance(getattr(rule, "post", None), Firing) or (
-                    isinstance(rule, Jumps) and not np.isin(rule.instants, known).all()):
+            if isinstance(getattr(rule, "post", None), Firing) or not np.isin(_times_of(rule), known).all():
                 raise checks.InputError(f"Population: {kind} acts at other times than the spikes of the release's "
                                         "trains and of `post`")
             trains = getattr(rule, "trains", self.release.trains)
@@ -206,15 +205,22 @@ class Population:
         return np.append(self.window * np.arange(count), self.until)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Nothing: synapses act in `jump`."""
+        """Nothing: synapses act once a window."""
         return {}
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The edges of the windows. States and kept fields may fall, and what was let out ahead may be taken back."""
+        changes = (*self._states, *self._last.values(), self.release.glutamate, self._ahead)
+        takes = tuple(species for species in changes if not species.signed)
+        return (AtTimes(self.instants, changes, takes, self.exchange),)
 
     def reactions(self, c: Concentrations, t: float) -> list[Reaction]:
         """None: raises `InputError`, for what synapses remember would be rounded where molecules are counted."""
         raise checks.InputError("weights and other states of synapses are no numbers of molecules; simulate with "
                                 "concentrations")
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def exchange(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """The window that ends at `t` is gone through, and what the next will release is let out ahead.
 
         Vesicles cannot hold less than nothing: what was let out ahead in excess stays owed.
@@ -308,6 +314,11 @@ class Population:
         """What has been let out of releases that are still to come."""
         out = self.release.glutamate
         return Species(f"{out.name} ahead", self.where, scale=out.typical, unit=out.unit, signed=True)
+
+
+def _times_of(rule: Any) -> Floats:
+    """(k,) when a rule has events."""
+    return np.concatenate([np.zeros(0), *(event.times for event in events_of(rule) if isinstance(event, AtTimes))])
 
 
 class _Initial:

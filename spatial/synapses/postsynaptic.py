@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Mesh, Place
-from spatial.model import Concentrations, Gains, Held, Species, gained, level
+from spatial.model import Concentrations, Event, Gains, Held, OnRise, Species, gained, level
 from spatial.units import ms, mV, pA, s
 
 CAPACITANCE = 0.2 * pA * s / mV  # 200 pF, tau_m = 20 ms at 10 nS; Naud 2008
@@ -101,7 +101,13 @@ class LIF:
         return {self.V: np.where(waits, _SHUNT * (level(c, self.reset) - V) / self.tau, free),
                 self.refractory: waits / self.tau_ref}
 
-    def height(self, c: Concentrations, t: float) -> Floats:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Neurons fire, and their refractory times end."""
+        changes = (self.V, *gained(self.refractory, 0.0), *gained(self.spikes, 0.0))
+        return (OnRise(self.above_threshold, changes, tuple(gained(self.refractory, 0.0)), change=self.fire),)
+
+    def above_threshold(self, c: Concentrations, t: float) -> Floats:
         """(n,) how far V is above the threshold [mV]; in a refractory neuron, how far its time is over."""
         above = c[self.V] - level(c, self.threshold)
         if self.refractory is None:
@@ -109,7 +115,7 @@ class LIF:
         passed = c[self.refractory]
         return np.where(passed > _WAITS, passed - 2, above)
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+    def fire(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """Neurons that fire are reset, and set again where their refractory time ends."""
         back = np.where(risen, level(c, self.reset) - c[self.V], 0.0)
         if self.refractory is None:
@@ -158,11 +164,16 @@ class AdEx:
         return {self.V: (self.g * (E - V) + upstroke - w + level(c, self.current)) / self.where.measure,
                 self.w: (self.a * (V - E) - w) / self.tau_w}
 
-    def height(self, c: Concentrations, t: float) -> Floats:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Neurons fire."""
+        return (OnRise(self.above_peak, (self.V, self.w, *gained(self.spikes, 0.0)), change=self.fire),)
+
+    def above_peak(self, c: Concentrations, t: float) -> Floats:
         """(n,) how far V is above the peak [mV]."""
         return np.asarray(c[self.V] - level(c, self.peak))
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+    def fire(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """Neurons that fire are reset, and adapt."""
         return {self.V: np.where(risen, level(c, self.reset) - c[self.V], 0.0), self.w: np.where(risen, self.b, 0.0),
                 **gained(self.spikes, risen.astype(float))}

@@ -7,7 +7,7 @@ import numpy as np
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
-from spatial.model import Concentrations, Gains, Species, gained
+from spatial.model import AtTimes, Concentrations, Event, Gains, Species, gained
 from spatial.synapses.spikes import all_times, check_trains, firing
 from spatial.units import ion_flux, mV
 
@@ -44,15 +44,17 @@ class PotassiumRelease:
                                     f"trains it must be 0 to {len(self.trains) - 1}")
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes [s]."""
-        return all_times(self.trains)
+    def events(self) -> tuple[Event, ...]:
+        """K+ leaves and Na+ enters at each spike."""
+        taken = [species for species in (self.inside, self.sodium) if species is not None]
+        changes = (self.potassium, *taken, *gained(self.sodium_inside, 0.0))
+        return (AtTimes(all_times(self.trains), changes, tuple(taken), self.spike),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Nothing: spikes act in `jump`."""
+        """Nothing: only spikes act."""
         return {}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def spike(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """K+ out and Na+ in where a spike passes at `t`."""
         fires = firing(self.trains, t)
         out = self.per_spike * (fires if self.axon is None else fires[self.axon])

@@ -7,7 +7,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Held, Species, level
+from spatial.model import AtTimes, Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.receptors import K_A1, release_probability
 from spatial.synapses.spikes import all_times, check_trains, firing
 from spatial.units import molecule, s
@@ -69,15 +69,16 @@ class TsodyksMarkram:
         check_trains(self.trains, len(self.where))
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes [s]."""
-        return all_times(self.trains)
+    def events(self) -> tuple[Event, ...]:
+        """Release at each spike."""
+        changes = (self.u, self.x, self.glutamate, self.released)
+        return (AtTimes(all_times(self.trains), changes, (self.x,), self._fire),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Recovery of the resource and decay of facilitation [1/s]."""
         return {self.x: self.recovery * (1 - c[self.x]), self.u: -self.facilitation * c[self.u]}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def _fire(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What a spike releases at each synapse that fires at `t`."""
         return self.spike(c, firing(self.trains, t))
 

@@ -14,9 +14,8 @@ from spatial.model import Concentrations, Species
 class Firing:
     """Spikes of a neuron as it makes them: where its potential rises through a threshold, not at known times.
 
-    A mechanism whose `height` is this one's is asked to `cross` at each of them (protocol Crossings), at the neurons
-    or where these are touched. A threshold above what a neuron is reset to, and not above what it is reset from,
-    meets each of its spikes.
+    An `OnRise` with this `height` happens at each of them, at the neurons or where these are touched. A threshold
+    above what a neuron is reset to, and not above what it is reset from, meets each of its spikes.
     """
 
     V: Species  # of the neurons [mV]

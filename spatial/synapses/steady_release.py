@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
-from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species, gained
+from spatial.geometry.place import Place
+from spatial.model import AtTimes, Concentrations, Event, Gains, Species, gained
 from spatial.units import s, uM, um
 
 
@@ -33,13 +33,9 @@ class SteadyRelease:
                                     f"{self.start:g} s")
 
     @property
-    def instants(self) -> Floats:
-        """When it begins and ends [s]."""
-        return np.array([self.start, self.stop])
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """Nothing at once: steps land on the instants so that none runs across them."""
-        return {}
+    def events(self) -> tuple[Event, ...]:
+        """It begins and ends: steps land there so that none runs across."""
+        return (AtTimes(np.array([self.start, self.stop])),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """K+ out and Na+ in [uM um/s]."""

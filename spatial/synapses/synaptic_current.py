@@ -1,14 +1,14 @@
 """Currents through AMPA and NMDA receptors into the postsynaptic neuron, and the Ca2+ they bring to the spine."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Held, Species, level
-from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.model import Concentrations, Event, Gains, Held, Species, level
+from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
 from spatial.synapses.receptors import EC50_D_SERINE, coagonist_occupancy, nmda_open
 from spatial.units import ion_flux, ms, mV, pA, uM, um3
 
@@ -100,23 +100,15 @@ class BackPropagation:
         checks.own(self, "calcium")
         check_pairs((), self.post, 0)
 
-    @property
-    def instants(self) -> Floats:
-        """Times of the spikes that are known [s]."""
-        return known_times((), self.post)
-
     def rates(self, c: Concentrations, t: float) -> Gains:
-        """Nothing: spikes act in `jump` and `cross`."""
+        """Nothing: only spikes act."""
         return {}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """What a spike known beforehand brings to every spine [uM]."""
-        return {self.calcium: self.per_spike * fired((), self.post, t)[1]}
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Each spike brings Ca2+ to every spine of its neuron."""
+        return spikes((), self.post, (self.calcium,), (), self._arrive)
 
-    def height(self, c: Concentrations, t: float) -> Floats:
-        """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return above_threshold(self.post, c, len(self.where))
-
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        """What a spike of the neuron brings to its spines [uM]."""
-        return {self.calcium: self.per_spike * risen}
+    def _arrive(self, c: Concentrations, pre: Any, post: Any) -> Gains:
+        """What spikes of the neuron bring to its spines [uM]."""
+        return {self.calcium: self.per_spike * post}

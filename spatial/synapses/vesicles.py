@@ -7,7 +7,7 @@ import numpy as np
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import AtTimes, Concentrations, Event, Gains, Species
 from spatial.synapses.release import ReleaseProbability
 from spatial.synapses.spikes import all_times, check_trains, firing
 from spatial.units import molecule, s
@@ -77,15 +77,16 @@ class StochasticRelease:
         return self.draws.release.shape[1]
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes [s]."""
-        return all_times(self.trains)
+    def events(self) -> tuple[Event, ...]:
+        """Release at each spike."""
+        changes = (self.u, self.docked, self.fired, self.since, self.glutamate, self.released)
+        return (AtTimes(all_times(self.trains), changes, (self.docked, self.since), self._fire),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of facilitation [1/s], and the time that passes [s/s]."""
         return {self.u: -self.facilitation * c[self.u], self.since: 1.0}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def _fire(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What a spike releases at each synapse that fires at `t`."""
         return self.spike(c, firing(self.trains, t))
 

@@ -49,7 +49,7 @@ class Chebyshev:
         system = self.system
         if system.layout.size < _LARGE:
             return False
-        ends = np.unique([0.0, *np.clip(system.instants(), 0.0, until), until])
+        ends = np.unique([0.0, *np.clip(system.events.instants, 0.0, until), until])
         typical = float(np.diff(ends).max()) / _STEPS
         return stages_for(typical * self.fastest_rate(system.initial(), 0.0)) <= _FEW
 

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.sparse import block_array, block_diag, bsr_array, csc_matrix, csr_matrix, diags_array, kron
 from scipy.sparse.linalg import SuperLU, splu
 
-from spatial._engine.methods.electrolyte import Electrolyte, Field, check_balance, field
+from spatial._engine.methods.electrolyte import Electrolyte, Field, check_balance, check_event, field
 from spatial._engine.methods.method import BEFORE, Attempt
 from spatial._engine.methods.rosenbrock import ROS34PW2, Table
 from spatial._engine.operators.drift import Drift, drift, together
@@ -68,6 +68,10 @@ class Electrodiffusion:
         """(n,) the potential [mV] in each place with ions; the constant in each connected part is arbitrary."""
         phi = self._potential(u, self.system.rate(u, t))
         return {name: phi[of] for name, of in self.field.of.items()}
+
+    def check_event(self, before: Floats, after: Floats, t: float) -> None:
+        """Raise `InputError` for an event that leaves a control volume with another charge than `before`."""
+        check_event(self.field, before, after, t, self.system.events.named_at(t))
 
     def charge(self, u: Floats) -> Floats:
         """(n,) the charge [uM] that is neither held by membranes nor free to move, in each control volume."""

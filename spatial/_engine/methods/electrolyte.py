@@ -12,7 +12,7 @@ from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Gains, Jumps, Mechanism, Species
+from spatial.model import Gains, Mechanism, Species
 from spatial.units import ion_flux, thermal_voltage
 
 _CARRIES = ion_flux(1.0, 1)  # uM um^3 of elementary charges in 1 pA s
@@ -86,13 +86,12 @@ def field(system: System, electrolyte: Electrolyte) -> Field:
     """The potentials of the places with ions, and what binds them.
 
     Raises `InputError` for an ion or a potential that is not in the model, a membrane that does not touch what it
-    should, a current across it that no ion carries, and an event that leaves charge behind.
+    should, and a current across it that no ion carries.
     """
     _check_names(system, electrolyte)
     found = _bind(system, electrolyte)
     for mechanism, gains in system.gains(system.initial(), 0.0):
         _check_current(mechanism, gains, electrolyte)
-    _check_events(system, found)
     return found
 
 
@@ -125,16 +124,12 @@ def _check_current(mechanism: Mechanism, gains: Gains, electrolyte: Electrolyte)
                              f"the ions it brings into {each.inside!r}; let each be carried by an ion of the model")
 
 
-def _check_events(system: System, field: Field) -> None:
+def check_event(field: Field, before: Floats, after: Floats, t: float, names: str) -> None:
     """Raise `InputError` for an event that leaves a control volume with another charge than before."""
-    u = system.initial()
-    for mechanism in system.model.mechanisms:
-        if isinstance(mechanism, Jumps) and len(mechanism.instants):
-            after, t = u.copy(), float(mechanism.instants[0])
-            system.jump(after, t)
-            if (np.abs(field.charge @ (after - u)) > _UNBALANCED * (abs(field.charge) @ np.abs(after - u))).any():
-                raise InputError(f"{type(mechanism).__name__} leaves charge behind at t = {t:g} s; let as much leave "
-                                 "each control volume as enters, or flow across a membrane with its potential")
+    change = after - before
+    if (np.abs(field.charge @ change) > _UNBALANCED * (abs(field.charge) @ np.abs(change))).any():
+        raise InputError(f"{names} leaves charge behind at t = {t:g} s; let as much leave each control volume as "
+                         "enters, or flow across a membrane with its potential")
 
 
 def check_balance(field: Field, u: Floats, t: float, f: Floats) -> None:

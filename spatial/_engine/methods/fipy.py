@@ -23,9 +23,8 @@ from spatial._engine.operators.fipy_mesh import fipy_mesh, with_scipy
 from spatial._engine.operators.fipy_terms import own_terms
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System, without_diffusion
-from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
-from spatial.model import Leaps, Model, Species
+from spatial.model import Model, Species
 
 _SWEEPS = 30
 _SLOWEST = 0.99  # what a sweep leaves of the change of the one before: assumed at first, and at most
@@ -133,12 +132,8 @@ class FipyEngine:
 def fipy_engine(system: System) -> FipyEngine:
     """The engine for a system.
 
-    Raises `InputError` where a mechanism acts at random, which is not for FiPy, or a place cannot be a FiPy mesh.
+    Raises `InputError` where a place cannot be a FiPy mesh.
     """
-    for mechanism in system.model.mechanisms:
-        if isinstance(mechanism, Leaps):
-            raise InputError(f"{type(mechanism).__name__} acts at random, which FiPy does not; "
-                             "run this model with engine=\"spatial\", or without that mechanism")
     pairs = _pairs(system)
     return FipyEngine(system, without_diffusion(system), {
         name: _equations(of, system.model, {(of.index(a), of.index(b)) for a, b in pairs if a in of and b in of})

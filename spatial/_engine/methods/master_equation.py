@@ -23,11 +23,12 @@ import numpy as np
 from numba import njit
 
 from spatial._engine.operators.jump_rates import Hops, hops, walk
-from spatial._engine.system.right_hand_side import Flags, System
+from spatial._engine.system.events import Deposit, Flags
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Reaction, Reactions, Species
+from spatial.model import Gains, Mechanism, Reaction, Reactions, Species, events_of
 from spatial.units import MOLECULES
 from spatial.view import View
 
@@ -114,26 +115,26 @@ class MasterEquation:
             self._play(player, player.channels[::-1], N, u, t + 3 * dt / 4, dt / 2, rng)
         return u, end
 
-    def jump(self, u: Floats, t: float, rng: np.random.Generator) -> Floats:
-        """The state after every mechanism with an instant at `t` acted, in whole molecules."""
-        for mechanism in self.system.model.mechanisms:
-            if isinstance(mechanism, Jumps) and t in mechanism.instants:
-                u = self._given(u, mechanism, mechanism.jump(self._near(mechanism, u), t), rng)
-        return u
+    def deposit(self, rng: np.random.Generator) -> Deposit:
+        """How the gains of events are added to a state, in whole molecules, in place.
 
-    def leap(self, u: Floats, t: float, dt: float, rng: np.random.Generator) -> Floats:
-        """The state after every random mechanism drew what it did in the slice of `dt` just taken."""
-        for mechanism in self.system.model.mechanisms:
-            if isinstance(mechanism, Leaps):
-                u = self._given(u, mechanism, mechanism.leap(self._near(mechanism, u), t, dt, rng), rng)
-        return u
+        Each amount is rounded by chance, with one draw per element for all species of a mechanism: what one loses
+        another gains.
+        """
 
-    def cross(self, u: Floats, t: float, where: Sequence[Flags], rng: np.random.Generator) -> Floats:
-        """The state after every mechanism with thresholds acted where it has risen through them."""
-        acting = [m for m in self.system.model.mechanisms if isinstance(m, Crossings)]
-        for mechanism, crossed in zip(acting, where, strict=True):
-            u = self._given(u, mechanism, mechanism.cross(self._near(mechanism, u), t, crossed, rng), rng)
-        return u
+        def add(u: Floats, mechanism: Mechanism, gains: Gains) -> None:
+            draw = rng.random(len(mechanism.where))
+            for species, gain in gains.items():
+                index = _index(self.system, mechanism, species)
+                amount = gain * mechanism.where.measure * per_unit(species)
+                rounded = np.rint(amount)
+                is_whole = np.abs(amount - rounded) <= _SAME * np.abs(amount)
+                by_chance = np.sign(amount) * np.floor(np.abs(amount) + draw)
+                N = np.rint(u / self.one)
+                np.add.at(N, index, np.where(is_whole, rounded, by_chance))
+                u[index] = N[index] * self.one[index]
+
+        return add
 
     def _near(self, mechanism: Mechanism, u: Floats) -> View:
         return View(self.system.state(u), mechanism.where)
@@ -173,23 +174,6 @@ class MasterEquation:
         feels = self.felt & (flow != 0)
         change = np.maximum(self.hazard * N[feels], 1.0) / np.abs(flow[feels])
         return min(longest, float(change.min(initial=inf)))
-
-    def _given(self, u: Floats, mechanism: Mechanism, gains: Gains, rng: np.random.Generator) -> Floats:
-        """The state after gains per measure of where the mechanism acts, each rounded to whole molecules by chance.
-
-        One draw per element for all species: what one loses another gains.
-        """
-        N, draw = self.numbers(u), rng.random(len(mechanism.where))
-        for species, gain in gains.items():
-            index = _index(self.system, mechanism, species)
-            amount = gain * mechanism.where.measure * per_unit(species)
-            whole = np.where(np.abs(amount - np.rint(amount)) <= _SAME * np.abs(amount), np.rint(amount),
-                             np.sign(amount) * np.floor(np.abs(amount) + draw))
-            np.add.at(N, index, whole.astype(np.int64))
-            if not species.signed and N[index].min() < 0:
-                raise InputError(f"{type(mechanism).__name__} takes more of {species.name!r} than there is; "
-                                 "give it reactions, or play the model with concentrations")
-        return np.where(self.counted, N * self.one, u)
 
 
 @njit(cache=True)
@@ -363,18 +347,13 @@ def _walkers(system: System) -> tuple[tuple[_Walker, ...], dict[Species, float]]
 
 def _changed(system: System) -> Iterator[Species]:
     """The species that some mechanism changes."""
-    state, rng = system.state(system.initial()), np.random.default_rng(0)
+    state = system.state(system.initial())
     for mechanism in system.model.mechanisms:
-        near = View(state, mechanism.where)
         if isinstance(mechanism, Reactions):
-            for reaction in mechanism.reactions(near, 0.0):
+            for reaction in mechanism.reactions(View(state, mechanism.where), 0.0):
                 yield from reaction.change
-        if isinstance(mechanism, Jumps):
-            yield from mechanism.jump(near, -1.0)
-        if isinstance(mechanism, Leaps):
-            yield from mechanism.leap(near, 0.0, 0.0, rng)
-        if isinstance(mechanism, Crossings):
-            yield from mechanism.cross(near, 0.0, np.zeros(len(mechanism.where), bool), rng)
+        for event in events_of(mechanism):
+            yield from event.changes
 
 
 def _player(system: System, mechanism: Mechanism) -> _Player | None:
@@ -382,7 +361,7 @@ def _player(system: System, mechanism: Mechanism) -> _Player | None:
     kind = type(mechanism).__name__
     near = View(system.state(system.initial()), mechanism.where)
     if not isinstance(mechanism, Reactions):
-        if isinstance(mechanism, Jumps | Leaps | Crossings) and not mechanism.rates(near, 0.0):
+        if events_of(mechanism) and not mechanism.rates(near, 0.0):
             return None
         raise InputError(f"{kind} has no reactions, so it cannot be played molecule by molecule; put a mechanism "
                          "that has them in its stead (whole channels, not a fraction), or simulate with concentrations")

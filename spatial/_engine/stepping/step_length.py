@@ -52,7 +52,7 @@ def after_event(system: System, before: Floats, u: Floats, t: float, dt: float, 
     that follow the mean of a field over each step, whatever it errs, need it short: between the cautious length and
     `dt`.
     """
-    if system.with_paths:
+    if system.events.channels:
         return float(np.sqrt(dt * min(dt, first_step(system, u, t, tolerance))))
     start, f = _Start(system, u, t, tolerance, tolerated(system, u, tolerance)), system.rate(u, t)
     felt = f - system.rate(before, t - (1.0 - BEFORE) * dt)
@@ -182,7 +182,7 @@ def _bottomless(start: _Start, u: Floats, species: Species) -> bool:
     """Whether most of what consumed a species would go on where there is none."""
     system, empty = start.system, u.copy()
     system.state(empty)[species][:] = 0.0
-    changing = [term.mechanism for term in system.terms if species in term.changes]
+    changing = [term for term in system.terms if species in term.changes]
     consumed, from_nothing = (
         sum(float(np.maximum(-gains[species] * mechanism.where.measure, 0.0).sum())
             for mechanism, gains in system.gains(state, start.t, changing)) for state in (start.u, empty))
@@ -196,15 +196,15 @@ def _responses(start: _Start, u: Floats, short: list[Species]) -> list[Floats]:
     """
     system, t, found = start.system, start.t, list[Floats]()
     terms = [term for term in system.terms if any(species in term.changes for species in short)]
-    now = system.gains(u, t, (term.mechanism for term in terms))
+    now = system.gains(u, t, terms)
     acting = [(term, gains) for term, (_, gains) in zip(terms, now, strict=True)]
     for source in dict.fromkeys(species for term, _ in acting for species in term.reads):
         raised, more = u.copy(), np.abs(system.state(u)[source])
         if not more.any():
             continue
         system.state(raised)[source][:] += more * max(1.0, source.typical / more.max())
-        looking = [(term.mechanism, less) for term, less in acting if source in term.reads]
-        more_gains = system.gains(raised, t, (mechanism for mechanism, _ in looking))
+        looking = [(term, less) for term, less in acting if source in term.reads]
+        more_gains = system.gains(raised, t, (term for term, _ in looking))
         for (mechanism, gains), (_, less) in zip(more_gains, looking, strict=True):
             found.append(np.zeros_like(u))
             system.add(found[-1], mechanism, {one: gains[one] - less[one] for one in gains})

@@ -1,5 +1,6 @@
 """A run under way: from step to step, with what happens at random, at thresholds and at known instants between."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,15 +9,19 @@ from spatial._engine.methods.master_equation import MasterEquation
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import advance, after_event, first_step
-from spatial._engine.system.right_hand_side import System, risen
+from spatial._engine.system.events import risen
+from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 
 _OVERSHOT = 1e-6  # of a step: how far behind the crossing of a threshold it is taken to end
-_CASCADE = 100  # events that may set each other off at one instant
 _HALVINGS = 40  # that locate a crossing within a step
+_SMALLEST = "smallest concentration"
+
+CheckEvent = Callable[[Floats, Floats, float], None]
+"""Raises `InputError` for an event that made of a state, at a time [s], what a method cannot go on from."""
 
 
-class March(Protocol):
+class Stepper(Protocol):
     """A run under way."""
 
     system: System
@@ -28,21 +33,23 @@ class March(Protocol):
         """One step, not beyond `stop` [s]; its length [s]."""
         ...
 
-    def jump(self) -> None:
-        """Let mechanisms with an instant now act."""
+    def at_instant(self) -> None:
+        """Let the events of this instant act."""
         ...
 
 
-class Hybrid:
+class Continuous:
     """Concentrations are continuous; mechanisms with random states of their own draw what they do."""
 
-    def __init__(self, method: Method, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
+    def __init__(self, method: Method, u: Floats, tolerance: Tolerance, rng: np.random.Generator,
+                 check_event: CheckEvent | None = None) -> None:
         self.method, self.system, self.tolerance, self.rng = method, method.system, tolerance, rng
         self.u, self.t = u, 0.0
+        self._events, self._check_event = self.system.events, check_event
         self._dt = first_step(self.system, u, 0.0, tolerance)
-        self._heights = self.system.heights(u, 0.0)
+        self._heights = self._events.heights(u, 0.0)
         self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
-                        "steps": 0, "rejected steps": 0, "smallest concentration": self.system.smallest(u)}
+                                        "steps": 0, "rejected steps": 0, _SMALLEST: self.system.smallest(u)}
 
     def onward(self, stop: float) -> float:
         """One step; if a threshold is crossed, or a channel opened or closed in it, taken again up to then.
@@ -52,26 +59,26 @@ class Hybrid:
         """
         u, t = self.u, self.t
         self._to_crossing(stop)
-        if not self.system.eventful:
+        if not self._events.within_steps:
             return self.t - t
-        plan = self.system.paths(u, self.u, t, self.t - t, self.rng)
+        plan = self._events.plan(u, self.u, t, self.t - t, self.rng)
         if plan is not None and plan.dt < self.t - t:
             self.u, self.t = u, t
             while self.t < t + plan.dt:
                 self._step(t + plan.dt)
         before = self.u.copy()
-        happened = self.system.leap(self.u, self.t, self.t - t, self.rng)
-        happened |= plan is not None and self.system.follow(self.u, plan)
-        if self._cross() or happened:
-            self._shorten(before)
+        happened, self._heights = self._events.after_step(self.u, self.t, self.t - t, plan, self.rng, self.system.add,
+                                                          self._heights)
+        if happened:
+            self._after_event(before)
         return self.t - t
 
-    def jump(self) -> None:
-        """Let mechanisms with an instant now act."""
+    def at_instant(self) -> None:
+        """Let the events of this instant act."""
         before = self.u.copy()
-        acted = self.system.jump(self.u, self.t)
-        if self._cross() or acted:
-            self._shorten(before)
+        happened, self._heights = self._events.at_instant(self.u, self.t, self.rng, self.system.add, self._heights)
+        if happened:
+            self._after_event(before)
 
     def _step(self, end: float) -> None:
         """A step of the field alone."""
@@ -79,8 +86,7 @@ class Hybrid:
         self.u, self.t, self._dt = done.u, done.t, done.suggested
         self.counted["steps"] += 1
         self.counted["rejected steps"] += done.rejected
-        smallest = "smallest concentration"
-        self.counted[smallest] = min(self.counted[smallest], self.system.smallest(done.u))
+        self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.smallest(done.u))
 
     def _to_crossing(self, stop: float) -> None:
         """A step of the field; where it takes something through a threshold, one that ends just behind that.
@@ -89,11 +95,15 @@ class Hybrid:
         """
         u, t = self.u, self.t
         self._step(stop)
-        if any(one.any() for one in risen(self._heights, self.system.heights(self.u, self.t))):
+        if self._has_risen(self.u, self.t):
             end = t + (self._crossing(u, t) + _OVERSHOT) * (self.t - t)
             if t < end < self.t:
                 self.u, self.t = u, t
                 self._step(end)
+
+    def _has_risen(self, u: Floats, t: float) -> bool:
+        """Whether something is above a threshold in `u` at `t` that was below it at the start of the step."""
+        return any(where.any() for where in risen(self._heights, self._events.heights(u, t)))
 
     def _crossing(self, before: Floats, t: float) -> float:
         """The part of the step just taken from `before` at `t` after which something first rises through a threshold.
@@ -107,7 +117,7 @@ class Hybrid:
             left = 1 - part
             u = left**2 * ((1 + 2 * part) * before + part * leaving) + part**2 * (
                 (1 + 2 * left) * after - left * arriving)
-            return any(one.any() for one in risen(self._heights, self.system.heights(u, t + part * dt)))
+            return self._has_risen(u, t + part * dt)
 
         low, high = 0.0, 1.0
         for _ in range(_HALVINGS):
@@ -117,53 +127,34 @@ class Hybrid:
                 break
         return high
 
-    def _cross(self) -> bool:
-        """Let mechanisms act where something has risen through their thresholds; whether one did.
-
-        What they do may take something else through its threshold at the same instant.
-        """
-        for cascade in range(_CASCADE):
-            now = self.system.heights(self.u, self.t)
-            where, self._heights = risen(self._heights, now), now
-            if not any(one.any() for one in where):
-                return cascade > 0
-            self.system.cross(self.u, self.t, where, self.rng)
-        return True
-
-    def _shorten(self, before: Floats) -> None:
+    def _after_event(self, before: Floats) -> None:
         """A shorter next step, as far as the event that changed the state `before` takes one."""
+        if self._check_event is not None:
+            self._check_event(before, self.u, self.t)
         self._dt = after_event(self.system, before, self.u, self.t, self._dt, self.tolerance)
 
 
-class Molecules:
+class Counted:
     """Every molecule is counted: nothing is continuous that reactions change or that diffuses."""
 
     def __init__(self, engine: MasterEquation, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
         self.engine, self.system, self.rng, self.longest = engine, engine.system, rng, tolerance.longest
         self.u, self.t = engine.start(rng, u), 0.0
-        self._heights = self.system.heights(self.u, 0.0)
+        self._events, self._deposit = self.system.events, engine.deposit(rng)
+        self._heights = self._events.heights(self.u, 0.0)
         self.counted: dict[str, Any] = {"method": type(engine).__name__, "steps": 0,
-                                        "smallest concentration": self.system.smallest(self.u)}
+                                        _SMALLEST: self.system.smallest(self.u)}
 
     def onward(self, stop: float) -> float:
         """One slice; what is random besides, and what thresholds set off, happens at its end."""
         start = self.t
         self.u, self.t = self.engine.advance(self.u, self.t, stop, self.rng, self.longest)
-        self.u = self.engine.leap(self.u, self.t, self.t - start, self.rng)
-        self._cross()
+        dt = self.t - start
+        _, self._heights = self._events.after_step(self.u, self.t, dt, None, self.rng, self._deposit, self._heights)
         self.counted["steps"] += 1
-        smallest = "smallest concentration"
-        self.counted[smallest] = min(self.counted[smallest], self.system.smallest(self.u))
-        return self.t - start
+        self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.smallest(self.u))
+        return dt
 
-    def jump(self) -> None:
-        """Let mechanisms with an instant now act."""
-        self.u = self.engine.jump(self.u, self.t, self.rng)
-        self._cross()
-
-    def _cross(self) -> None:
-        """Let mechanisms act where something has risen through their thresholds."""
-        now = self.system.heights(self.u, self.t)
-        where, self._heights = risen(self._heights, now), now
-        if any(one.any() for one in where):
-            self.u = self.engine.cross(self.u, self.t, where, self.rng)
+    def at_instant(self) -> None:
+        """Let the events of this instant act."""
+        _, self._heights = self._events.at_instant(self.u, self.t, self.rng, self._deposit, self._heights)

@@ -7,13 +7,14 @@ from scipy.sparse import csr_matrix
 
 from spatial._engine.operators.diffusion import bands, stiffness
 from spatial._engine.operators.fipy_terms import lift_terms
+from spatial._engine.system.events import scheduled
 from spatial._engine.system.jacobian import sparse
 from spatial._engine.system.layout import Layout, lay_out
 from spatial._engine.system.right_hand_side import System, Term
 from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints
-from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Model, Species
+from spatial.model import Gains, Mechanism, Model, Species, events_of
 from spatial.view import View
 
 
@@ -31,7 +32,7 @@ def assemble(model: Model) -> System:
         diffusion[name] = D
     found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz and len(of) == 1}
     grids = {name: along for name, along in found.items() if along}
-    system = System(model, layout, operators, diffusion, (), *_lift(model, layout), bands=grids)
+    system = System(model, layout, operators, diffusion, (), *_lift(model, layout), scheduled(model, layout), grids)
     return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
 
 
@@ -47,31 +48,31 @@ def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
 
 
 def _probe(system: System, mechanism: Mechanism) -> Term:
-    """The species a mechanism's rates look at and change, found by calling it once on the initial state."""
+    """The species that a mechanism's rates read and change, found by calling them once on the initial state."""
     seen: dict[Species, None] = {}
     state = system.state(system.initial())
     try:
-        looked = View(state, mechanism.where, lambda species: seen.setdefault(species))
-        gains = mechanism.rates(looked, 0.0)
+        gains = mechanism.rates(View(state, mechanism.where, lambda species: seen.setdefault(species)), 0.0)
         _check_gains(system, mechanism, gains)
-        unrecorded = View(state, mechanism.where)
-        if isinstance(mechanism, Jumps):
-            _check_gains(system, mechanism, mechanism.jump(unrecorded, -1.0))
-        if isinstance(mechanism, Leaps):
-            _check_gains(system, mechanism, mechanism.leap(unrecorded, 0.0, 0.0, np.random.default_rng(0)))
-        if isinstance(mechanism, Crossings):
-            nowhere = np.zeros(len(mechanism.where), bool)
-            _check_gains(system, mechanism, mechanism.cross(unrecorded, 0.0, nowhere, np.random.default_rng(0)))
+        for event in events_of(mechanism):
+            for species in event.changes:
+                _check_known(system, mechanism, species)
     except InputError as error:
         raise InputError(f"{type(mechanism).__name__}: {error}") from None
     return Term(mechanism, tuple(seen), tuple(gains))
 
 
+def _check_known(system: System, mechanism: Mechanism, species: Species) -> None:
+    """Raise `InputError` for a species that is not in the model, or not where the mechanism can change it."""
+    if species not in system.layout.columns:
+        raise InputError(f"it changes {species!r}, which is not a species of this model")
+    touched(mechanism.where, species.place)
+
+
 def _check_gains(system: System, mechanism: Mechanism, gains: Gains) -> None:
+    """Raise `InputError` for gains of an unknown species, of the wrong shape, or that are not numbers."""
     for species, gain in gains.items():
-        if species not in system.layout.columns:
-            raise InputError(f"it changes {species!r}, which is not a species of this model")
-        touched(mechanism.where, species.place)
+        _check_known(system, mechanism, species)
         shape = np.shape(gain)
         if shape not in ((), (len(mechanism.where),)):
             raise InputError(f"its gain of {species.name!r} has shape {shape}, not {(len(mechanism.where),)}")

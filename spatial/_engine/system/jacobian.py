@@ -55,10 +55,10 @@ def linearise(system: System, u: Floats, t: float, layout: Layout | None = None)
 def _slopes(term: Term, state: State, t: float, layout: Layout) -> Iterator[tuple[Species, Species, Floats]]:
     """Each gain's species, each species it depends on, and the derivative: (n,) per measure; those of `layout`."""
     here = View(state, term.mechanism.where)
-    base = term.mechanism.rates(here, t)
+    base = term.of(here, t)
     for source in (one for one in term.reads if one in layout.columns):
         step = _NUDGE * (np.abs(here[source]) + source.typical)
-        moved = term.mechanism.rates(_Nudged(here, source, step), t)
+        moved = term.of(_Nudged(here, source, step), t)
         for target in (one for one in moved if one in layout.columns):
             slope = (np.asarray(moved[target]) - base[target]) / step
             if slope.any():

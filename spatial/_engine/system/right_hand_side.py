@@ -1,32 +1,54 @@
 """A model as arrays, and its right-hand side: the rate of change of the flat state."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from spatial._engine.operators.diffusion import Bands, rows, spread, spread_along, zeros
 from spatial._engine.operators.team import Team
+from spatial._engine.system.events import Events
 from spatial._engine.system.layout import Layout, State, lay_out
+from spatial.checks import InputError
 from spatial.geometry.contact import to_concentration
 from spatial.geometry.place import Floats
-from spatial.model import Crossings, Gains, Jumps, Leaps, Mechanism, Model, Path, Paths, Species
+from spatial.model import Concentrations, Gains, Mechanism, Model, Species
 from spatial.view import View
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Term:
-    """A mechanism, the species it looks at, and those it changes."""
+    """A mechanism, the species its rates read, and those they change."""
 
     mechanism: Mechanism
     reads: tuple[Species, ...]
     changes: tuple[Species, ...]
+
+    def rates(self, state: Concentrations, t: float) -> Gains:
+        """The gains of a mechanism, from what it sees of `state`.
+
+        Raises `InputError` where they are of other species than at the start: the solver would miss them.
+        """
+        return self.of(View(state, self.mechanism.where), t)
+
+    def of(self, view: Concentrations, t: float) -> Gains:
+        """The gains of a mechanism that sees `view`."""
+        gains = self.mechanism.rates(view, t)
+        if gains.keys() != self._named:
+            raise InputError(self._renamed(gains, t))
+        return gains
+
+    @cached_property
+    def _named(self) -> frozenset[Species]:
+        return frozenset(self.changes)
+
+    def _renamed(self, gains: Gains, t: float) -> str:
+        kind = type(self.mechanism).__name__
+        names, known = ([species.name for species in each] for each in (gains, self.changes))
+        return (f"{kind}: its rates name {names} at t = {t:g} s and named {known} at the start; they must name the "
+                "same species always, with a gain of 0 where there is none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +62,7 @@ class System:
     terms: tuple[Term, ...]
     lifted: csr_matrix  # (size, size) the model's own FiPy terms [1/s]; empty where there are none
     constant: Floats  # (size,) what they add whatever the state [unit of each species per s]
+    events: Events
     bands: Mapping[str, Bands] = field(default_factory=dict)  # of the places that are grids
     team: Team = field(default_factory=Team)  # the threads that share long sweeps
     drifting: frozenset[Species] = frozenset()  # what the method changes besides
@@ -81,12 +104,11 @@ class System:
         else:
             self.team(spread, len(c), zeros(len(of)), *rows(K), of[0].place.measure, D, c, gain)
 
-    def gains(self, u: Floats, t: float,
-              of: Iterable[Mechanism] | None = None) -> Iterator[tuple[Mechanism, Gains]]:
-        """Each of these mechanisms, by default every one, with its gains per measure of where it acts."""
+    def gains(self, u: Floats, t: float, terms: Iterable[Term] | None = None) -> Iterator[tuple[Mechanism, Gains]]:
+        """The mechanism of each of these terms, by default of all, with its gains per measure of where it acts."""
         state = self.state(u)
-        for mechanism in self.model.mechanisms if of is None else of:
-            yield mechanism, mechanism.rates(View(state, mechanism.where), t)
+        for term in self.terms if terms is None else terms:
+            yield term.mechanism, term.rates(state, t)
 
     def add(self, u: Floats, mechanism: Mechanism, gains: Gains) -> None:
         """Add gains per measure of where the mechanism acts to the concentrations in `u`."""
@@ -100,95 +122,12 @@ class System:
         state = self.state(u)
         return min((float(state[one].min()) for one in self.model if not one.signed), default=0.0)
 
-    def jump(self, u: Floats, t: float) -> bool:
-        """Let every mechanism with an instant at `t` act on `u`, each as it was just before; whether one did."""
-        before, acting = self.state(u.copy()), [m for m, instants in self._jumping if t in instants]
-        for mechanism in acting:
-            self.add(u, mechanism, mechanism.jump(View(before, mechanism.where), t))
-        return bool(acting)
-
-    def leap(self, u: Floats, t: float, dt: float, rng: np.random.Generator) -> bool:
-        """Let every random mechanism draw what it did in the step just taken; whether one did anything."""
-        happened = False
-        for mechanism in self._leaping:
-            gains = mechanism.leap(View(self.state(u), mechanism.where), t, dt, rng)
-            happened |= any(np.any(gain) for gain in gains.values())
-            self.add(u, mechanism, gains)
-        return happened
-
-    def heights(self, u: Floats, t: float) -> list[Floats]:
-        """How far each mechanism with thresholds is above them: (n,) over the elements where it acts."""
-        return [m.height(View(self.state(u), m.where), t) for m in self._with_thresholds]
-
-    def cross(self, u: Floats, t: float, where: Sequence[Flags], rng: np.random.Generator) -> None:
-        """Let each mechanism with thresholds act on `u` where it has risen through them, as `risen` tells."""
-        for mechanism, crossed in zip(self._with_thresholds, where, strict=True):
-            if crossed.any():
-                self.add(u, mechanism, mechanism.cross(View(self.state(u), mechanism.where), t, crossed, rng))
-
-    @cached_property
-    def eventful(self) -> bool:
-        """Whether something may happen within a step: by chance, in a channel, or at a threshold."""
-        return bool(self._leaping or self.with_paths or self._with_thresholds)
-
-    @cached_property
-    def _with_thresholds(self) -> list[Any]:
-        return [m for m in self.model.mechanisms if isinstance(m, Crossings)]
-
-    @cached_property
-    def with_paths(self) -> list[Any]:
-        """The mechanisms with random states of their own."""
-        return [m for m in self.model.mechanisms if isinstance(m, Paths)]
-
-    @cached_property
-    def _jumping(self) -> list[tuple[Any, frozenset[float]]]:
-        return [(m, frozenset(np.asarray(m.instants, float).tolist()))
-                for m in self.model.mechanisms if isinstance(m, Jumps)]
-
-    @cached_property
-    def _leaping(self) -> list[Any]:
-        return [m for m in self.model.mechanisms if isinstance(m, Leaps)]
-
-    def paths(self, before: Floats, after: Floats, t: float, horizon: float,
-              rng: np.random.Generator) -> "Plan | None":
-        """What the mechanisms with random states of their own do in `horizon` [s], at the mean of the states `before`
-        and `after`; None without any."""
-        if not self.with_paths:
-            return None
-        state = self.state((before + after) / 2)
-        drawn = [(one, one.path(View(state, one.where), t, horizon, rng)) for one in self.with_paths]
-        return Plan(drawn, min(horizon, *(path.first for _, path in drawn)))
-
-    def follow(self, u: Floats, plan: "Plan") -> bool:
-        """Add to `u` what a plan holds up to its end; whether another mechanism feels it."""
-        for mechanism, path in plan.drawn:
-            self.add(u, mechanism, path.gains(plan.dt))
-        return any(path.first <= plan.dt for _, path in plan.drawn)
-
-    def instants(self) -> Floats:
-        """(k,) sorted times at which some mechanism jumps."""
-        return np.array(sorted(set[float]().union(*(instants for _, instants in self._jumping))))
-
     @cached_property
     def changing(self) -> Layout:
         """The layout of the species that change between events: they diffuse, or mechanisms have rates for them."""
         found = {one for term in self.terms for one in term.changes} | self.model.fipy_terms.keys() | self.drifting
         changing = tuple(one for one in self.model if one in found or one.D > 0)
         return self.layout if len(changing) == len(self.model.species) else lay_out(changing)
-
-
-
-def risen(before: Sequence[Floats], now: Sequence[Floats]) -> list[Flags]:
-    """Where each of several heights above a threshold was negative before and is no longer."""
-    return [(low < 0) & (high >= 0) for low, high in zip(before, now, strict=True)]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What random mechanisms do in a step, up to its end or to when another mechanism feels one of them: `dt` [s]."""
-
-    drawn: Sequence[tuple[Mechanism, Path]]
-    dt: float
 
 
 def without_diffusion(system: System) -> System:

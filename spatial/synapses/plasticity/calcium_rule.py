@@ -11,9 +11,9 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate
-from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
 from spatial.units import ms, s
 
 
@@ -40,25 +40,13 @@ class SpikeCalcium:
         check_pairs(self.trains, self.post, len(self.where))
 
     @property
-    def instants(self) -> Floats:
-        """Times at which Ca2+ of known spikes arrives [s]."""
-        return known_times(self._arrivals, self.post)
+    def events(self) -> tuple[Event, ...]:
+        """Each spike brings Ca2+, presynaptic ones after the delay."""
+        return spikes(self._arrivals, self.post, (self.calcium,), (), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of Ca2+ [1/s]."""
         return {self.calcium: -c[self.calcium] / self.tau}
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """Ca2+ of the spikes that count at `t`."""
-        return self.spike(c, *fired(self._arrivals, self.post, t))
-
-    def height(self, c: Concentrations, t: float) -> Floats:
-        """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return above_threshold(self.post, c, len(self.where))
-
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        """Ca2+ of a spike of the neuron."""
-        return self.spike(c, 0.0, risen.astype(float))
 
     def spike(self, c: Concentrations, pre: Floats | float, post: Floats | float) -> Gains:
         """Ca2+ of spikes where `pre` (n,), counted when their Ca2+ arrives, and `post` are 1; 0 where there is none."""
@@ -114,18 +102,24 @@ class CalciumRule:
         down = self.gamma_d * rho * self._is_above(self.theta_d, passed)
         return {self.rho: (up - down - rho * (1 - rho) * (self.rho_star - rho)) / self.tau}
 
-    def leap(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The noise of each step, and thresholds that Ca2+ passes, up or down."""
+        return (EachStep((self.rho, self.passed), (self.passed,), change=self.noise),
+                OnRise(self.beyond, (self.passed,), (self.passed,), change=self.passing))
+
+    def noise(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
         """The noise of a step; and the count of thresholds where a run was started with another one than it has."""
         noise = self.sigma * np.sqrt(c[self.passed] * dt / self.tau) * rng.standard_normal(len(self.where))
         return {self.rho: noise, self.passed: self._count(c[self.calcium]) - c[self.passed]}
 
-    def height(self, c: Concentrations, t: float) -> Floats:
+    def beyond(self, c: Concentrations, t: float) -> Floats:
         """(n,) how far Ca2+ is beyond the thresholds next above and below it, counted from those that it has passed."""
         passed, calcium = np.rint(c[self.passed]).astype(int), c[self.calcium]
         edges = np.array([-np.inf, *sorted((self.theta_d, self.theta_p)), np.inf])
         return np.maximum(edges[passed] - calcium, calcium - np.nextafter(edges, np.inf)[passed + 1])
 
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+    def passing(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
         """The new count of thresholds passed, where Ca2+ has passed one."""
         return {self.passed: np.where(risen, self._count(c[self.calcium]) - c[self.passed], 0.0)}
 

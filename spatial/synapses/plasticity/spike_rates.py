@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
-from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.model import Concentrations, Event, Gains, Species
+from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
 from spatial.units import ms
 
 
@@ -29,25 +28,13 @@ class SpikeRates:
         check_pairs(self.trains, self.post, len(self.where))
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes that are known, presynaptic and postsynaptic [s]."""
-        return known_times(self.trains, self.post)
+    def events(self) -> tuple[Event, ...]:
+        """Each spike counts."""
+        return spikes(self.trains, self.post, (self.x, self.y), (), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """How fast past spikes are forgotten [Hz/s]."""
         return {self.x: -c[self.x] / self.tau, self.y: -c[self.y] / self.tau}
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """What the spikes at `t` count."""
-        return self.spike(c, *fired(self.trains, self.post, t))
-
-    def height(self, c: Concentrations, t: float) -> Floats:
-        """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return above_threshold(self.post, c, len(self.where))
-
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        """What a spike of the neuron counts."""
-        return self.spike(c, 0.0, risen.astype(float))
 
     def spike(self, c: Concentrations, pre: Floats | float, post: Floats | float) -> Gains:
         """What spikes count where `pre` and `post` (n,) are 1; 0 where there is none."""

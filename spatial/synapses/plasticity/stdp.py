@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Species
+from spatial.model import Concentrations, Event, Gains, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate
-from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
 from spatial.units import ms
 
 
@@ -48,26 +47,15 @@ class PairSTDP:
                              f"it must lie between 0 and w_max, {self.w_max:g}")
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes that are known, presynaptic and postsynaptic [s]."""
-        return known_times(self.trains, self.post)
+    def events(self) -> tuple[Event, ...]:
+        """Spikes change the weight."""
+        changes = (self.pre_trace, self.post_trace, self.weight)
+        return spikes(self.trains, self.post, changes, (self.weight,), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of the traces [1/s]."""
         return {self.pre_trace: -c[self.pre_trace] / self.tau_plus,
                 self.post_trace: -c[self.post_trace] / self.tau_minus}
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """What the spikes at `t` change."""
-        return self.spike(c, *fired(self.trains, self.post, t))
-
-    def height(self, c: Concentrations, t: float) -> Floats:
-        """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return above_threshold(self.post, c, len(self.where))
-
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        """What a spike of the neuron changes at its synapses."""
-        return self.spike(c, 0.0, risen.astype(float))
 
     def spike(self, c: Concentrations, pre: Floats | float, post: Floats | float) -> Gains:
         """What spikes change where `pre` and `post` (n,) are 1; 0 where there is none.

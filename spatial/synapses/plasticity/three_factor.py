@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Held, Species, level
+from spatial.model import Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.plasticity.gates import Gate
-from spatial.synapses.plasticity.pairs import Post, above_threshold, check_pairs, fired, known_times
+from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
 from spatial.units import ms, s, uM
 
 
@@ -50,9 +50,10 @@ class ThreeFactorRule:
         check_pairs(self.trains, self.post, len(self.where))
 
     @property
-    def instants(self) -> Floats:
-        """Times of all spikes that are known, presynaptic and postsynaptic [s]."""
-        return known_times(self.trains, self.post)
+    def events(self) -> tuple[Event, ...]:
+        """Spikes leave traces."""
+        changes = (self.pre_trace, self.post_trace, self.eligibility)
+        return spikes(self.trains, self.post, changes, (), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of the traces, spill-over onto silent synapses, and the gated weight change [1/s]."""
@@ -60,18 +61,6 @@ class ThreeFactorRule:
                 self.post_trace: -c[self.post_trace] / self.tau_minus,
                 self.eligibility: -c[self.eligibility] / self.tau_e,
                 self.weight: c[self.eligibility] * self.gate(c) / self.tau_e}
-
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        """What the spikes at `t` leave in the traces."""
-        return self.spike(c, *fired(self.trains, self.post, t))
-
-    def height(self, c: Concentrations, t: float) -> Floats:
-        """(n,) how far the neuron of each synapse is above its threshold; below it where its spikes are known."""
-        return above_threshold(self.post, c, len(self.where))
-
-    def cross(self, c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        """What a spike of the neuron leaves in the traces of its synapses."""
-        return self.spike(c, 0.0, risen.astype(float))
 
     def spike(self, c: Concentrations, pre: Floats | float, post: Floats | float) -> Gains:
         """What spikes leave in the traces where `pre` and `post` (n,) are 1; 0 where there is none."""

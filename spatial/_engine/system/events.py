@@ -1,0 +1,196 @@
+"""Events, applied in one place for every engine: in phases, each from the state before it.
+
+At a step's end EachStep acts, then Channels, then OnRise as long as something rises; at an instant AtTimes, then
+OnRise. Gains of one phase are added in the order of mechanisms, by the deposit of whoever steps: to concentrations, or
+to whole molecules.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spatial._engine.system.layout import Layout, State
+from spatial.checks import InputError
+from spatial.geometry.contact import touched
+from spatial.geometry.place import Floats
+from spatial.model import AtTimes, Channels, EachStep, Event, Gains, Mechanism, Model, OnRise, Path, events_of
+from spatial.view import View
+
+Flags = NDArray[np.bool_]
+Heights = Sequence[Floats]
+"""How far each OnRise of a model is above its threshold: (n,) over the elements where it acts."""
+
+Deposit = Callable[[Floats, Mechanism, Gains], None]
+"""Adds gains per measure of where a mechanism acts to a state, in place."""
+
+_ROUNDS = 100  # in which events at one moment may set each other off
+_ROUNDING = 1e-9  # of a species' size: by so little less than nothing is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """The events of a model, by kind, each with its mechanism, in the order of mechanisms."""
+
+    layout: Layout
+    at_times: tuple[tuple[Mechanism, AtTimes], ...]
+    each_step: tuple[tuple[Mechanism, EachStep], ...]
+    channels: tuple[tuple[Mechanism, Channels], ...]
+    on_rise: tuple[tuple[Mechanism, OnRise], ...]
+
+    @cached_property
+    def instants(self) -> Floats:
+        """(k,) sorted times at which something happens."""
+        return np.array(sorted(set[float]().union(*self._times)))
+
+    @cached_property
+    def _times(self) -> tuple[frozenset[float], ...]:
+        return tuple(frozenset(np.asarray(event.times, float).tolist()) for _, event in self.at_times)
+
+    def named_at(self, t: float) -> str:
+        """Who acts at the instant `t`: the kinds of mechanism, or "an event" where none is known beforehand."""
+        kinds = [type(mechanism).__name__ for (mechanism, _), times in zip(self.at_times, self._times, strict=True)
+                 if t in times]
+        return " and ".join(dict.fromkeys(kinds)) or "an event"
+
+    @property
+    def within_steps(self) -> bool:
+        """Whether something may happen within a step: by chance, in a channel, or at a threshold."""
+        return bool(self.each_step or self.channels or self.on_rise)
+
+    def heights(self, u: Floats, t: float) -> Heights:
+        """How far each OnRise is above its threshold."""
+        return [event.height(self._view(u, mechanism), t) for mechanism, event in self.on_rise]
+
+    def plan(self, before: Floats, after: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
+        """What channels do in `horizon` [s], at the mean of the states `before` and `after`; None without any."""
+        if not self.channels:
+            return None
+        mean = (before + after) / 2
+        paths = [event.path(self._view(mean, mechanism), t, horizon, rng) for mechanism, event in self.channels]
+        return Plan(paths, min(horizon, *(path.first for path in paths)))
+
+    def at_instant(self, u: Floats, t: float, rng: np.random.Generator, deposit: Deposit,
+                   heights: Heights) -> tuple[bool, Heights]:
+        """Let all that happens at the instant `t` act on `u`; whether something did, and the heights after it."""
+        acting = [taking for taking, times in zip(self.at_times, self._times, strict=True) if t in times]
+        if acting:
+            before = u.copy()
+            self._phase(u, t, deposit, ((mechanism, event, event.change(self._view(before, mechanism), t, rng))
+                                        for mechanism, event in acting))
+        rose, heights = self._rises(u, t, rng, deposit, heights)
+        return bool(acting) or rose, heights
+
+    def after_step(self, u: Floats, t: float, dt: float, plan: "Plan | None", rng: np.random.Generator,
+                   deposit: Deposit, heights: Heights) -> tuple[bool, Heights]:
+        """Let all that happens at the end `t` of a step of `dt` [s] act on `u`; whether something did, and the heights
+        after it."""
+        happened = False
+        if self.each_step:
+            before = u.copy()
+            happened |= self._phase(u, t, deposit, (
+                (mechanism, event, event.change(self._view(before, mechanism), t, dt, rng))
+                for mechanism, event in self.each_step))
+        if plan is not None:
+            self._phase(u, t, deposit, ((mechanism, event, path.gains(plan.dt)) for (mechanism, event), path
+                                        in zip(self.channels, plan.paths, strict=True)))
+            happened |= any(path.first <= plan.dt for path in plan.paths)
+        rose, heights = self._rises(u, t, rng, deposit, heights)
+        return happened or rose, heights
+
+    def _rises(self, u: Floats, t: float, rng: np.random.Generator, deposit: Deposit,
+               heights: Heights) -> tuple[bool, Heights]:
+        """Let events act where something has risen through a threshold since `heights`, again while something rises."""
+        for done in range(_ROUNDS):
+            now = self.heights(u, t)
+            rose, heights = risen(heights, now), now
+            acting = [(mechanism, event, where) for (mechanism, event), where in zip(self.on_rise, rose, strict=True)
+                      if where.any()]
+            if not acting:
+                return done > 0, heights
+            before = u.copy()
+            self._phase(u, t, deposit, (
+                (mechanism, event, event.change(self._view(before, mechanism), t, where, rng))
+                for mechanism, event, where in acting))
+        names = " and ".join(sorted({type(mechanism).__name__ for mechanism, _, _ in acting}))
+        raise InputError(f"{names} set off again and again at t = {t:g} s, {_ROUNDS} times; what an event does must "
+                         "not take its own height through the threshold again")
+
+    def _phase(self, u: Floats, t: float, deposit: Deposit,
+               acting: Iterable[tuple[Mechanism, Event, Gains]]) -> bool:
+        """Deposit the gains of events that act together; whether any is not zero.
+
+        Raises `InputError` for gains that an event did not declare or that are not numbers, and where less than
+        nothing is left.
+        """
+        happened, taken = False, list[tuple[Mechanism, Event]]()
+        for mechanism, event, gains in acting:
+            self._check_gains(mechanism, event, gains, t)
+            happened |= any(np.any(gain) for gain in gains.values())
+            deposit(u, mechanism, gains)
+            if event.takes:
+                taken.append((mechanism, event))
+        self._check_left(u, t, taken)
+        return happened
+
+    def _check_gains(self, mechanism: Mechanism, event: Event, gains: Gains, t: float) -> None:
+        its = f"{type(mechanism).__name__}: its {type(event).__name__}"
+        for species, gain in gains.items():
+            if species not in event.changes:
+                raise InputError(f"{its} changes {species!r} at t = {t:g} s, which is not among its changes")
+            values = np.asarray(gain, float)
+            if not np.isfinite(values).all():
+                raise InputError(f"{its} changes {species!r} at t = {t:g} s by what is not a finite number")
+            if not species.signed and species not in event.takes and values.size and values.min() < 0:
+                raise InputError(f"{its} lowers {species!r} at t = {t:g} s, which is not among its takes")
+
+    def _check_left(self, u: Floats, t: float, taken: Sequence[tuple[Mechanism, Event]]) -> None:
+        """Raise `InputError`, naming all who took of it, where an event leaves less than nothing."""
+        state = State(u, self.layout)
+        for mechanism, event in taken:
+            for species in event.takes:
+                index = touched(mechanism.where, species.place)
+                left = state[species] if index is None else state[species][index]
+                if species.signed or left.min() >= -_ROUNDING * species.typical:
+                    continue
+                names = " and ".join(dict.fromkeys(type(taker).__name__ for taker, other in taken
+                                                   if species in other.takes))
+                element = int(np.argmin(left)) if index is None else int(index[np.argmin(left)])
+                x, y, z = species.place.centres[element]
+                raise InputError(f"{names} takes more of {species.name!r} than there is in {species.place.name!r} at "
+                                 f"t = {t:g} s near ({x:.3g}, {y:.3g}, {z:.3g}) um: {left.min():.3g} {species.unit} would be left")
+
+    def _view(self, u: Floats, mechanism: Mechanism) -> View:
+        return View(State(u, self.layout), mechanism.where)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What channels do in a step, up to its end or to when another mechanism feels one of them: `dt` [s]."""
+
+    paths: Sequence[Path]
+    dt: float
+
+
+def risen(before: Heights, now: Heights) -> list[Flags]:
+    """Where each of several heights above a threshold was negative before and is no longer."""
+    return [(low < 0) & (high >= 0) for low, high in zip(before, now, strict=True)]
+
+
+def scheduled(model: Model, layout: Layout) -> Events:
+    """The events of a model, to act on a flat state of this layout."""
+    pairs = list(_declared(model))
+
+    def of(kind: type) -> tuple[tuple[Mechanism, Event], ...]:
+        return tuple((mechanism, event) for mechanism, event in pairs if type(event) is kind)
+
+    return Events(layout, of(AtTimes), of(EachStep), of(Channels), of(OnRise))  # type: ignore[arg-type]
+
+
+def _declared(model: Model) -> Iterator[tuple[Mechanism, Event]]:
+    """Each event of a model with its mechanism."""
+    for mechanism in model.mechanisms:
+        for event in events_of(mechanism):
+            yield mechanism, event
