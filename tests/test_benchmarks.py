@@ -3,13 +3,20 @@
 import numpy as np
 import pytest
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.diffusion import stiffness
+from spatial._engine.system.assembly import assemble
+from spatial.checks import InputError
 from spatial.geometry.shapes import cylinder
-from spatial.observe.probes import Probe
+from spatial.observe.probes import Probe, each
 from spatial.simulate import simulate
 from spatial.units import ion_flux
 from tests.benchmarks import calcium_in_a_process, diffusion, potassium_grid, scaling
+from tests.benchmarks.integrators import study
+from tests.benchmarks.integrators.march import Run, TooLong, march
+from tests.benchmarks.integrators.report import Line
 from tests.benchmarks.measure import Row, table
+from tests.benchmarks.peers import installed
 from tests.benchmarks.problems import CURRENT, END, OPEN, buffered_calcium, graded, near_mouth, process, profile
 
 
@@ -54,3 +61,43 @@ def test_ours_solves_the_diffusion_and_potassium_problems():
     assert diffusion.ours("B1", shape, 1).errors["L2"] < 3e-3
     side = potassium_grid.QUICK
     assert max(potassium_grid.ours(side, potassium_grid.reference(side), 1).errors.values()) < 0.02
+
+
+def test_a_peer_that_is_not_installed_is_left_out_with_a_line_that_says_so(capsys):
+    row = Row("B1", "a tool", 10, 5, 0.1, 0.5, {})
+    assert installed({"no_such_package": [lambda: pytest.fail("it was run")], "numpy": [lambda: row]}) == [row]
+    assert capsys.readouterr().err == "no row for no_such_package: it is not installed\n"
+
+
+def test_the_study_takes_the_steps_of_simulate():
+    model = buffered_calcium(process(0.15))  # the current ends on the way: an event
+    run = march(study.ros2(assemble(model), 1e-2), (OPEN, 2 * OPEN), Tolerance(1e-2))
+    ours = simulate(model, 2 * OPEN, [each(model.species[0])], tolerance=Tolerance(1e-2), engine="implicit")
+    assert (run.steps, run.rejected) == (ours.provenance["steps"], ours.provenance["rejected steps"])
+    found = assemble(model).state(run.states[2 * OPEN])[model.species[0]]
+    np.testing.assert_array_equal(found, ours["Ca"][-1])
+    assert run.failure is None
+
+
+def test_a_run_that_takes_too_long_is_a_result_and_no_fault():
+    run = march(study.ros2(assemble(buffered_calcium(process(0.15))), 1e-2), (END,), Tolerance(1e-2), limit=0.0)
+    assert isinstance(run.failure, TooLong)
+    assert (run.steps, run.faults) == (1, [])
+
+
+def failed(*_):
+    run = Run({}, 3, 0, 0.1, 0.0, InputError("'Ca' changes too fast"))
+    problem = study.smooth(quick=True)
+    return problem, [Line("ROS2", 0.1, run, np.nan, 0.0)], "itself"
+
+
+def without_reference(*_):
+    raise InputError("a reference run of problem a failed")
+
+
+@pytest.mark.parametrize(("lines", "said"), [(failed, "ROS2 at 0.1: 'Ca' changes too fast"),
+                                             (without_reference, "problem a failed: a reference run")])
+def test_the_study_ends_in_error_after_a_run_that_failed(monkeypatch, lines, said):
+    monkeypatch.setattr(study, "lines", lines)
+    with pytest.raises(SystemExit, match=said):
+        study.main(["a", "--quick"])

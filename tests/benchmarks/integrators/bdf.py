@@ -1,6 +1,8 @@
 """The judge: SciPy's BDF with the sparse Jacobian, begun anew after each event."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -9,12 +11,9 @@ from scipy.sparse import block_diag, bsr_matrix, csc_matrix, csr_matrix, diags_a
 from spatial._engine.methods.method import BEFORE
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System
+from spatial.checks import InputError
 from spatial.geometry.place import Floats
-from tests.benchmarks.integrators.march import Run
-
-
-class _TooLong(Exception):
-    """The limit of CPU time is over."""
+from tests.benchmarks.integrators.march import Run, TooLong, events, in_time
 
 
 def jacobian(system: System, u: Floats, t: float) -> csc_matrix:
@@ -32,26 +31,35 @@ def jacobian(system: System, u: Floats, t: float) -> csc_matrix:
 
 def bdf(system: System, times: tuple[float, ...], relative: float, limit: float = np.inf) -> Run:
     """Integrate to the last of `times` [s]; errors are relative to each value plus its species' typical size."""
-    scale, began = relative * system.typical(), time.process_time()
-    instants = set(system.instants().tolist())
+    began = time.process_time()
+    happening = events(system, times[-1])
     u, t, steps, smallest, states = system.initial(), 0.0, 0, np.inf, dict[float, Floats]()
-
-    def rate(t: float, u: Floats, end: float) -> Floats:
-        if time.process_time() - began > limit:
-            raise _TooLong
-        return system.rate(u, min(t, end))
-
-    for stop in sorted({each for each in instants | set(times) if each <= times[-1]}):
-        end = t + BEFORE * (stop - t)  # the rates just before the event hold up to it
+    for stop in sorted({*happening, *times}):
         try:
-            found = solve_ivp(rate, (t, stop), u, method="BDF", rtol=relative, atol=scale, args=(end,),
-                              jac=lambda t, u, end: jacobian(system, u, min(t, end)))
-        except _TooLong:
-            return Run(states, steps, None, time.process_time() - began, smallest, f"stopped at {limit:g} s")
-        steps, u, t = steps + len(found.t) - 1, found.y[:, -1].copy(), stop
-        smallest = min(smallest, *(system.smallest(each) for each in found.y.T))
+            found = _leg(system, u, t, stop, relative, partial(in_time, began, limit))
+        except (InputError, TooLong) as error:
+            return Run(states, steps, None, time.process_time() - began, smallest, error)
+        steps, u, t = steps + len(found) - 1, found[-1].copy(), stop
+        smallest = min(smallest, *(system.smallest(each) for each in found))
         if stop in times:
             states[stop] = u.copy()
-        if stop in instants:
-            system.jump(u, t)
+        if stop in happening:
+            happening[stop](u)
     return Run(states, steps, None, time.process_time() - began, smallest)
+
+
+def _leg(system: System, u: Floats, t: float, stop: float, relative: float, check: Callable[[], None]) -> Floats:
+    """(k, size) the states after each step from `u` at `t` to `stop`, `u` first; `check` is called at every rate."""
+    last = t + BEFORE * (stop - t)  # the rates just before the event hold up to it
+
+    def rate(t: float, u: Floats) -> Floats:
+        check()
+        return system.rate(u, min(t, last))
+
+    def matrix(t: float, u: Floats) -> csc_matrix:
+        return jacobian(system, u, min(t, last))
+
+    found = solve_ivp(rate, (t, stop), u, method="BDF", rtol=relative, atol=relative * system.typical(), jac=matrix)
+    if not found.success:
+        raise InputError(found.message)
+    return found.y.T

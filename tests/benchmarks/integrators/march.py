@@ -1,14 +1,15 @@
-"""What is integrated, the loop that every candidate runs in, and what is kept of a run."""
+"""What is integrated, how every candidate is driven through it, and what is kept of a run."""
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.stepping.step_length import advance, after_event, first_step
+from spatial._engine.stepping.stepper import Hybrid
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
@@ -37,6 +38,16 @@ class Problem:
     exact: Callable[[float], Mapping[Species, Floats]] | None = None
 
 
+class TooLong(Exception):
+    """The limit of CPU time is over: what a run is found to cost, not a fault of it."""
+
+
+def in_time(began: float, limit: float) -> None:
+    """Raise `TooLong` where more than `limit` CPU s went by since `began`."""
+    if time.process_time() - began > limit:
+        raise TooLong(f"stopped at {limit:g} s")
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One method at one tolerance."""
@@ -46,7 +57,17 @@ class Run:
     rejected: int | None  # None: not told
     seconds: float  # CPU s
     smallest: float
-    failure: str = field(default="")
+    failure: InputError | TooLong | None = None  # why it did not end
+
+    @property
+    def faults(self) -> list[str]:
+        """Why it did not end, unless it took too long."""
+        return [str(self.failure)] if isinstance(self.failure, InputError) else []
+
+
+def events(system: System, until: float) -> dict[float, Callable[[Floats], object]]:
+    """What happens at each known instant up to `until` [s]; it changes the state that it is given."""
+    return {t: partial(system.jump, t=t) for t in system.instants().tolist() if 0 <= t <= until}
 
 
 def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit: float = np.inf,
@@ -55,27 +76,24 @@ def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit:
 
     `start` (size,) is the state at 0, if not the model's own.
     """
-    system, wanted = method.system, set(times)
-    instants = set(system.instants().tolist())
-    u, t, began = system.initial() if start is None else start, 0.0, time.process_time()
-    dt, steps, rejected, smallest = first_step(system, u, t, tolerance), 0, 0, system.smallest(u)
-    states, failure = dict[float, Floats](), ""
-    for stop in sorted({each for each in instants | wanted if each <= times[-1]}):
-        try:
-            while t < stop and not failure:
-                done = advance(method, u, t, dt, stop, tolerance)
-                u, t, dt, steps, rejected = done.u, done.t, done.suggested, steps + 1, rejected + done.rejected
-                smallest = min(smallest, system.smallest(u))
-                failure = "" if time.process_time() - began < limit else f"stopped at {limit:g} s"
-        except InputError as error:
-            failure = str(error)
-        if failure:
-            break
-        if stop in wanted:
-            states[stop] = u.copy()
-        if stop in instants and system.jump(u, t):
-            dt = after_event(system, u, t, dt, tolerance)
-    return Run(states, steps, rejected, time.process_time() - began, smallest, failure)
+    system, began = method.system, time.process_time()
+    going = Hybrid(method, system.initial() if start is None else start.copy(), tolerance, np.random.default_rng(0))
+    states, happening = dict[float, Floats](), events(system, times[-1])
+    failure: InputError | TooLong | None = None
+    try:
+        for stop in sorted({*happening, *times}):
+            while going.t < stop:
+                going.onward(stop)
+                in_time(began, limit)
+            if stop in times:
+                states[stop] = going.u.copy()
+            if stop in happening:
+                going.jump()
+    except (InputError, TooLong) as error:
+        failure = error
+    counted = going.counted
+    return Run(states, counted["steps"], counted["rejected steps"], time.process_time() - began,
+               counted["smallest concentration"], failure)
 
 
 def difference(system: System, found: Mapping[float, Floats], reference: Mapping[float, Floats]) -> float:

@@ -27,7 +27,8 @@ class Steady:
     """The steady peaks [uM] that one method finds, by length of step."""
 
     method: str
-    peaks: tuple[float, ...]
+    peaks: tuple[float, ...]  # nan where a run did not end
+    faults: tuple[str, ...] = ()  # of its runs
 
 
 def table(problem: Problem, unknowns: int, lines: Sequence[Line], trust: str) -> str:
@@ -40,7 +41,7 @@ def table(problem: Problem, unknowns: int, lines: Sequence[Line], trust: str) ->
             "|---|---|---|---|---|---|---|---|"]
     for line in lines:
         run = line.run
-        error = run.failure if run.failure else f"{line.error:.1e}"
+        error = str(run.failure or f"{line.error:.1e}")
         rejected = "" if run.rejected is None else str(run.rejected)
         kept = f"{line.drift:.0e}" if problem.sums and run.states else "–"
         rows.append(f"| {line.method} | {line.tolerance:g} | {run.steps} | {rejected} | {run.seconds:.2f} | {error} | "

@@ -135,10 +135,12 @@ def lines(plan: Plan, quick: bool) -> tuple[Problem, list[Line], str]:
         method.start(u, 0.0, system.rate(u, 0.0), allowed)(WARMED)
     reference, trust = referred(problem, system, plan, limit)
     found = list[Line]()
+
+    def marched(make: Make, relative: float) -> Run:
+        return march(make(system, relative), problem.times, Tolerance(relative), limit)
+
     for name, make in METHODS.items():
-        found += ladder(plan.tolerances, name, problem, system, reference,
-                        lambda relative, make=make: march(make(system, relative), problem.times,
-                                                          Tolerance(relative), limit))
+        found += ladder(plan.tolerances, name, problem, system, reference, partial(marched, make))
     found += ladder(plan.judged, "SciPy BDF", problem, system, reference,
                     lambda relative: bdf(system, problem.times, relative, limit))
     return problem, found, trust
@@ -153,7 +155,7 @@ def ladder(tolerances: Sequence[float], name: str, problem: Problem, system: Sys
         error = np.nan if done.failure else difference(system, done.states, reference)
         found.append(Line(name, relative, done, error, drift(problem, system, done)))
         print(f"  {problem.name} {name} {relative:g}: {done.steps} steps, {done.seconds:.2f} s, error {error:.1e} "
-              f"{done.failure}", flush=True)
+              f"{done.failure or ''}", flush=True)
         if done.failure:
             break
     return found
@@ -181,48 +183,60 @@ def steady(quick: bool) -> list[Steady]:
     """The peak [uM] of a microdomain after many steps of one length from its steady state, with each method."""
     model = problems.microdomain(problems.process(0.12 if quick else 0.09))
     system, calcium, limit = assemble(model), model.species[0], QUICK_LIMIT if quick else STEADY_LIMIT
-    settled = march(ros2(system, 1.0), (SETTLED,), Tolerance(1e-3)).states[SETTLED]
+    start = march(ros2(system, 1.0), (SETTLED,), Tolerance(1e-3))
+    if start.failure:
+        raise InputError(f"the steady state was not found: {start.failure}")
+    settled = start.states[SETTLED]
     found = [Steady("steady state", (float(system.state(settled)[calcium].max()),) * len(STEADY_STEPS))]
     for name, make in METHODS.items():
-        peaks = []
-        for dt in STEADY_STEPS:
-            run = march(make(system, STEADY_LOCAL), (STEADY_UNTIL,), Tolerance(ANY, longest=dt), limit, settled)
-            peaks.append(np.nan if run.failure else float(system.state(run.states[STEADY_UNTIL])[calcium].max()))
-        found.append(Steady(name, tuple(peaks)))
+        runs = [march(make(system, STEADY_LOCAL), (STEADY_UNTIL,), Tolerance(ANY, longest=dt), limit, settled)
+                for dt in STEADY_STEPS]
+        peaks = [np.nan if run.failure else float(system.state(run.states[STEADY_UNTIL])[calcium].max())
+                 for run in runs]
+        found.append(Steady(name, tuple(peaks), tuple(fault for run in runs for fault in run.faults)))
         print(f"  steady {found[-1]}", flush=True)
     return found
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the problems named, or all and the steady microdomain, and write what was found."""
+    """Run the problems named, or all and the steady microdomain, and write what was found; end in error after faults.
+
+    A run that takes too long is a result; one that fails, or has no reference to be compared with, is a fault.
+    """
     quick = "--quick" in arguments
     chosen = [each for each in arguments if each != "--quick"]
     wrong = [each for each in chosen if each not in (*PLANS, "steady")]
     if wrong:
         raise SystemExit(f"there is no problem {wrong[0]!r}; choose among {', '.join((*PLANS, 'steady'))}")
+    faults = list[str]()
     for name in chosen or (*PLANS, "steady"):
         if name == "c" and not problems.REAL.exists():
             print(f"problem c is left out: there is no {problems.REAL}")
             continue
         try:
-            text = studied(name, quick)
+            text, found = studied(name, quick)
         except InputError as error:
-            print(f"problem {name} is left out: {error}")
+            faults.append(f"problem {name} failed: {error}")
             continue
+        faults += [f"problem {name}, {fault}" for fault in found]
         print(text)
         if not quick:
             into_file(text, RESULTS / "integrators.md")
+    if faults:
+        raise SystemExit("\n".join(faults))
 
 
-def studied(name: str, quick: bool) -> str:
-    """The table of one problem; its picture is drawn on the way."""
+def studied(name: str, quick: bool) -> tuple[str, list[str]]:
+    """The table of one problem, and what failed in it; its picture is drawn on the way."""
     if name == "steady":
-        return steady_table(steady(quick), STEADY_STEPS)
+        peaks = steady(quick)
+        return steady_table(peaks, STEADY_STEPS), [f"{one.method}: {fault}" for one in peaks for fault in one.faults]
     problem, found, trust = lines(PLANS[name], quick)
     if not quick:
         picture(problem, found, RESULTS / f"work_precision_{name}.png")
     unknowns = assemble(problem.model).layout.size
-    return table(problem, unknowns, found, trust)
+    return table(problem, unknowns, found, trust), [f"{line.method} at {line.tolerance:g}: {fault}"
+                                                    for line in found for fault in line.run.faults]
 
 
 if __name__ == "__main__":
