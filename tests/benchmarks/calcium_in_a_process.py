@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.fipy_mesh import fipy_mesh
 from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Floats, Ints, Place
@@ -41,7 +42,7 @@ from spatial.mechanisms.buffer import bound_at
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe
-from spatial.simulate import Tolerance, simulate
+from spatial.simulate import simulate
 from spatial.units import MOLECULES, ion_flux
 from tests.benchmarks.measure import RUNS, Row, table, timed
 from tests.benchmarks.peers import cell_centred, in_own_process, installed, print_row, simulated

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.fipy_mesh import fipy_mesh
 from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Floats
@@ -32,7 +33,7 @@ from spatial.geometry.shapes import cylinder
 from spatial.geometry.tetrahedra import Tetrahedra
 from spatial.model import Model, Species
 from spatial.observe.probes import each
-from spatial.simulate import Tolerance, simulate
+from spatial.simulate import simulate
 from tests.benchmarks.measure import RUNS, Row, timed
 from tests.benchmarks.peers import cell_centred, in_own_process, installed, print_row, simulated
 

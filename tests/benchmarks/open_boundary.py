@@ -45,7 +45,8 @@ class Domain:
     @property
     def loss(self) -> Floats:
         """(n,) what each element loses per concentration [um^3/s]."""
-        return np.bincount(self.far.touches["ecs"], self.permeability * self.far.measure, len(self.place))
+        return np.asarray(np.bincount(self.far.touches["ecs"], self.permeability * self.far.measure, len(self.place)),
+                          float)
 
 
 def domain(edge: str, half: float, reach: float = 0.0, growth: float = 1.5, spacing: float = SPACING) -> Domain:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.tetrahedra import Tetrahedra
 from spatial.model import Model
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording
-from spatial.simulate import Tolerance, simulate
+from spatial.simulate import simulate
 from tests.benchmarks.measure import Row
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.place import Floats, Ints
 from spatial.observe.probes import each
-from spatial.simulate import Tolerance, simulate
+from spatial.simulate import simulate
 from tests.benchmarks.measure import RUNS, Row, timed
 from tests.benchmarks.peers import in_own_process, installed, print_row, simulated
 from tests.benchmarks.problems import (

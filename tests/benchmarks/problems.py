@@ -84,9 +84,9 @@ def _buffered(place: Place) -> tuple[list[Species], list[Mechanism]]:
     species, mechanisms = [calcium], list[Mechanism]()
     for name, (amount, D) in BUFFERS.items():
         bound = bound_at(REST, amount, K)
-        pair = [Species(name, place, amount - bound, D=D), Species(f"Ca.{name}", place, bound, D=D)]
-        species += pair
-        mechanisms.append(Buffer(place, calcium, *pair, kon=KON, K=K))
+        free, full = Species(name, place, amount - bound, D=D), Species(f"Ca.{name}", place, bound, D=D)
+        species += [free, full]
+        mechanisms.append(Buffer(place, calcium, free, full, kon=KON, K=K))
     return species, mechanisms
 
 
@@ -212,15 +212,15 @@ def release(path: Path = REAL) -> Model:
     calcium, store = Species("Ca", cytosol, REST, D=D_CALCIUM), Species("ER Ca", mesh["er"], STORE)
     ip3 = Species("IP3", cytosol, IP3 * np.exp(-0.5 * (away / IP3_REACH) ** 2), D=D_IP3)
     bound = bound_at(REST, FIXED, FIXED_K)
-    pair = [Species("fixed", cytosol, FIXED - bound), Species("Ca.fixed", cytosol, bound)]
+    free, full = Species("fixed", cytosol, FIXED - bound), Species("Ca.fixed", cytosol, bound)
     gate = Species("h", membrane, unit="1", scale=1.0)
     h = replace(gate, initial=LiRinzel(membrane, calcium, store, ip3, gate).rest(REST, 0.1))
     buffered = 1.0 + capacity(REST, FIXED, FIXED_K)
     opening, pump = LiRinzel(membrane, calcium, store, ip3, h), SERCA(membrane, calcium, store)
     leak = pump.V * buffered * REST**2 / (REST**2 + pump.K**2) / (STORE - REST)  # balances the pump at rest
-    return Model([calcium, ip3, *pair, store, h], [
+    return Model([calcium, ip3, free, full, store, h], [
         replace(opening, permeability=opening.permeability * buffered / FULLER), replace(pump, V=pump.V * buffered),
-        ERLeak(membrane, calcium, store, permeability=leak), Buffer(cytosol, calcium, *pair, kon=KON, K=FIXED_K)])
+        ERLeak(membrane, calcium, store, permeability=leak), Buffer(cytosol, calcium, free, full, kon=KON, K=FIXED_K)])
 
 
 # Glutamate from many synapses: problem (d)
