@@ -186,7 +186,8 @@ def verdict(rows: list[Row]) -> list[str]:
     lines = []
     for name in WAYS:
         off = [row for row in rows if not max(map(abs, row.errors[name][:2])) <= LIMIT]
-        fine = [f"{length:g}" for length in LENGTHS if length not in {row.length for row in off}]
+        fine = [f"{length:g}" for length in LENGTHS
+                if length in {row.length for row in rows} - {row.length for row in off}]
         lines.append(f"- {name}: beyond {LIMIT:g} % in {len(off)} of {len(rows)} cases; "
                      + (f"never in slabs of {' or '.join(fine)} um." if fine else "in slabs of every length."))
     each_takes = {name: float(np.median([row.seconds[name] for row in rows])) for name in rows[0].seconds}
