@@ -8,7 +8,7 @@ Writes a picture and a table for each problem into tests/benchmarks/results; tab
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,8 +33,9 @@ from tests.benchmarks.integrators.strang import strang
 from tests.benchmarks.integrators.tr_bdf2 import TrBdf2
 
 RESULTS = Path(__file__).parents[1] / "results"
-QUICK_LIMIT, STEADY_LIMIT = 5.0, 30.0  # CPU s of a run
-REFERENCE = 1e-6  # tolerance of the two reference runs, where they are not too long
+QUICK_LIMIT, STEADY_LIMIT = 2.0, 30.0  # CPU s of a run
+REFERENCE, QUICK_REFERENCE = 1e-6, 1e-3  # tolerance of the two reference runs, where they are not too long
+QUICK_RUNS = 2  # of each method
 SETTLED, STEADY_UNTIL, STEADY_STEPS = 2.0, 0.03, (1e-4, 3e-4, 1e-3)  # s
 SHORTLY = 1e-3  # s after a spike, when glutamate is compared
 STEADY_LOCAL = 1e-2  # tolerance of Strang's reactions where steps have one length
@@ -71,6 +72,11 @@ class Plan:
     reference: float  # tolerance of the reference runs
     judged: tuple[float, ...]  # tolerances of BDF; none where it is too slow
     referees: tuple[str, str] = ("ROS34PW2", "TR-BDF2")  # the reference, and what it is checked against
+
+    def shortened(self) -> "Plan":
+        """The same with few runs, and a reference that is soon found."""
+        return replace(self, tolerances=self.tolerances[:QUICK_RUNS], judged=self.judged[:QUICK_RUNS],
+                       reference=max(self.reference, QUICK_REFERENCE))
 
 
 def smooth(quick: bool) -> Problem:
@@ -127,13 +133,14 @@ PLANS = {
 
 def lines(plan: Plan, quick: bool) -> tuple[Problem, list[Line], str]:
     """The problem, a line for each method and tolerance, and how far its reference can be trusted."""
+    plan = plan.shortened() if quick else plan
     problem, limit = plan.problem(quick), QUICK_LIMIT if quick else plan.limit
     system = assemble(problem.model)
     for make in METHODS.values():
         u, method = system.initial(), make(system, 1.0)
         allowed = dict.fromkeys(system.model, 1.0)
         method.start(u, 0.0, system.rate(u, 0.0), allowed)(WARMED)
-    reference, trust = referred(problem, system, plan, limit)
+    reference, trust = referred(problem, system, plan)
     found = list[Line]()
 
     def marched(make: Make, relative: float) -> Run:
@@ -161,7 +168,7 @@ def ladder(tolerances: Sequence[float], name: str, problem: Problem, system: Sys
     return found
 
 
-def referred(problem: Problem, system: System, plan: Plan, limit: float) -> tuple[dict[float, Floats], str]:
+def referred(problem: Problem, system: System, plan: Plan) -> tuple[dict[float, Floats], str]:
     """The state at each time of comparison, and how it was found."""
     if problem.exact is not None:
         states = {t: np.zeros(system.layout.size) for t in problem.times}
@@ -169,7 +176,7 @@ def referred(problem: Problem, system: System, plan: Plan, limit: float) -> tupl
             for species, values in problem.exact(t).items():
                 system.state(u)[species][:] = values
         return states, "the exact solution of the equations in space as the schemes see them"
-    best, other = (march(make(system, plan.reference), problem.times, Tolerance(plan.reference), 3 * limit)
+    best, other = (march(make(system, plan.reference), problem.times, Tolerance(plan.reference), 3 * plan.limit)
                    for make in (METHODS[name] for name in plan.referees))
     for run in (best, other):
         if run.failure:
