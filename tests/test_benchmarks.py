@@ -1,4 +1,8 @@
-"""The benchmarks' own parts: what they share, their problems, and that ours solves them."""
+"""The benchmarks' own parts: what they share, their problems, that ours solves them, and that all of them run."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +22,11 @@ from tests.benchmarks.integrators.report import Line
 from tests.benchmarks.measure import Row, table
 from tests.benchmarks.peers import installed
 from tests.benchmarks.problems import CURRENT, END, OPEN, buffered_calcium, graded, near_mouth, process, profile
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "tests" / "benchmarks" / "results"
+BENCHMARKS = ["tests.benchmarks", "tests.benchmarks.integrators.study", "tests.benchmarks.open_boundary",
+              "tests.benchmarks.thin_sheets", "tests.benchmarks.electrodiffusion", "tests.benchmarks.synapses"]
 
 
 def test_the_table_tells_how_many_times_longer_than_ours_each_tool_takes():
@@ -101,3 +110,18 @@ def test_the_study_ends_in_error_after_a_run_that_failed(monkeypatch, lines, sai
     monkeypatch.setattr(study, "lines", lines)
     with pytest.raises(SystemExit, match=said):
         study.main(["a", "--quick"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_benchmark_runs_at_its_smallest_size_and_leaves_the_results_alone(benchmark):
+    before = results()
+    done = subprocess.run([sys.executable, "-m", benchmark, "--quick"], cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "|---" in done.stdout.replace(" ", "")  # a table
+    assert results() == before
+
+
+def results() -> dict[Path, tuple[int, bytes]]:
+    """When each file of the results was written, and what it holds."""
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in RESULTS.rglob("*") if path.is_file()}
