@@ -25,7 +25,7 @@ from spatial.checks import InputError
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Place
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
-from spatial.model import Mechanism, Model, Species
+from spatial.model import AtTimes, Mechanism, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.scenarios.parts.glial_membrane import HALNES, Ions, glial_membrane
@@ -47,20 +47,21 @@ V_of = Literal["slices", "cable", "cell"]
 
 @dataclass(frozen=True, eq=False)
 class Swap:
-    """K+ in and as much Na+ out, between two times; runs have a value at each of `instants`."""
+    """K+ in and as much Na+ out, between two times; steps land on each of `times`."""
 
     where: Place
     potassium: Species
     sodium: Species
     rate: float | Floats
-    instants: Floats
+    times: Floats
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
         now = self.rate if ON <= t < OFF else 0.0 * self.rate
         return {self.potassium: now, self.sodium: -now}
 
-    def jump(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
+    @property
+    def events(self) -> tuple[AtTimes, ...]:
+        return (AtTimes(self.times),)
 
 
 @dataclass(frozen=True, eq=False)

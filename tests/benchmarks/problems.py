@@ -26,7 +26,7 @@ from spatial.mechanisms.injection import Injection
 from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.serca import SERCA
 from spatial.mechanisms.sodium_potassium_pump import SodiumPotassiumPump
-from spatial.model import Concentrations, Gains, Mechanism, Model, Species
+from spatial.model import AtTimes, Concentrations, Event, Gains, Mechanism, Model, Species
 from spatial.units import ion_flux, molecule
 
 # Ca2+ in a process: problem (b) of the integrator study, and benchmark B2
@@ -239,15 +239,20 @@ class Trains:
     spikes: tuple[Floats, ...]  # s, of each synapse
 
     @property
-    def instants(self) -> Floats:
+    def times(self) -> Floats:
         """All spikes [s]."""
         return np.unique(np.concatenate(self.spikes))
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """A vesicle fuses at each spike."""
+        return (AtTimes(self.times, (self.holding,), (), self.fuse),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing between spikes."""
         return {}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def fuse(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """A vesicle's content where there is a spike."""
         return {self.holding: VESICLE * np.array([float((train == t).any()) for train in self.spikes])}
 

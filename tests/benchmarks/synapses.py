@@ -20,13 +20,13 @@ import numpy as np
 from spatial._engine.linear.implicit import prepare
 from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.stepping.stepper import Hybrid
+from spatial._engine.stepping.stepper import Continuous
 from spatial._engine.system.assembly import assemble
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
-from spatial.model import Concentrations, Gains, Model, Species
+from spatial.model import AtTimes, Concentrations, Event, Gains, Model, Species, events_of
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
@@ -94,14 +94,18 @@ class Fed:
 
     where: Place
     vesicles: Species
-    instants: Floats
+    times: Floats
     amounts: list[Floats]  # as they become known
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         return {}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
-        return {self.vesicles: self.amounts[int(np.searchsorted(self.instants, t))] if t >= 0 else 0.0}
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return (AtTimes(self.times, (self.vesicles,), (self.vesicles,), self.deposit),)
+
+    def deposit(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
+        return {self.vesicles: self.amounts[int(np.searchsorted(self.times, t))]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,18 +121,18 @@ class Watched:
         return self.population.where
 
     @property
-    def instants(self) -> Floats:
-        return self.population.instants
+    def events(self) -> tuple[Event, ...]:
+        exchange, = (event for event in events_of(self.population) if isinstance(event, AtTimes))
+        return (replace(exchange, change=self.timed),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         return {}
 
-    def jump(self, c: Concentrations, t: float) -> Gains:
+    def timed(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         began = time.process_time()
-        gains = self.population.jump(c, t)
-        if t >= 0:
-            self.seconds.append(time.process_time() - began)
-            self.amounts.append(gains[self.population.release.glutamate])
+        gains = self.population.exchange(c, t, rng)
+        self.seconds.append(time.process_time() - began)
+        self.amounts.append(gains[self.population.release.glutamate])
         return gains
 
 
@@ -140,18 +144,18 @@ def timed(model: Model, until: float, watch: Sequence[Species] = (), relative: f
     return time.process_time() - began, run
 
 
-def march(model: Model) -> Hybrid:
+def march(model: Model) -> Continuous:
     """A run under way that goes on by hand."""
     system = assemble(model)
-    return Hybrid(Rosenbrock(prepare(system), ROS2), system.initial(), Tolerance(), np.random.default_rng(0))
+    return Continuous(Rosenbrock(prepare(system), ROS2), system.initial(), Tolerance(), np.random.default_rng(0))
 
 
-def window_of(run: Hybrid, stop: float) -> float:
+def window_of(run: Continuous, stop: float) -> float:
     """The CPU seconds of a run from where it is to `stop`, with what happens then."""
     began = time.process_time()
     while run.t < stop:
         run.onward(stop)
-    run.jump()
+    run.at_instant()
     return time.process_time() - began
 
 
@@ -163,9 +167,10 @@ def cost(count: int, windows: int, bricks: int) -> list[str]:
     tissue = Tissue(count, windows * WINDOW, bricks)
     watched = Watched(tissue.population(), [], [])
     together = march(tissue.model(watched, remembered=watched.population.species))
-    alone = march(Model([*tissue.fields.values(), tissue.vesicles],
-                        [Fed(tissue.where, tissue.vesicles, watched.instants, watched.amounts), *tissue.around]))
-    seconds = np.array([[window_of(run, stop) for run in (together, alone)] for stop in watched.instants])[1:]
+    edges = watched.population.instants
+    fed = Fed(tissue.where, tissue.vesicles, edges, watched.amounts)
+    alone = march(Model([*tissue.fields.values(), tissue.vesicles], [fed, *tissue.around]))
+    seconds = np.array([[window_of(run, stop) for run in (together, alone)] for stop in edges])[1:]
     own = np.array(watched.seconds)[1:]
     spikes = sum(len(train) for train in (*tissue.release.trains, *tissue.post))
     low, middle, high = np.quantile(seconds[:, 0] / seconds[:, 1] - 1, [0.25, 0.5, 0.75])

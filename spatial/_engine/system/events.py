@@ -160,7 +160,8 @@ class Events:
                 element = int(np.argmin(left)) if index is None else int(index[np.argmin(left)])
                 x, y, z = species.place.centres[element]
                 raise InputError(f"{names} takes more of {species.name!r} than there is in {species.place.name!r} at "
-                                 f"t = {t:g} s near ({x:.3g}, {y:.3g}, {z:.3g}) um: {left.min():.3g} {species.unit} would be left")
+                                 f"t = {t:g} s near ({x:.3g}, {y:.3g}, {z:.3g}) um: it would leave {left.min():.3g} "
+                                 f"{species.unit}; let it take no more than what is there")
 
     def _view(self, u: Floats, mechanism: Mechanism) -> View:
         return View(State(u, self.layout), mechanism.where)

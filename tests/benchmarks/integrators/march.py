@@ -9,7 +9,7 @@ import numpy as np
 
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.stepping.stepper import Hybrid
+from spatial._engine.stepping.stepper import Continuous
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
@@ -67,7 +67,12 @@ class Run:
 
 def events(system: System, until: float) -> dict[float, Callable[[Floats], object]]:
     """What happens at each known instant up to `until` [s]; it changes the state that it is given."""
-    return {t: partial(system.jump, t=t) for t in system.instants().tolist() if 0 <= t <= until}
+    rng = np.random.default_rng(0)
+
+    def act(u: Floats, t: float) -> None:
+        system.events.at_instant(u, t, rng, system.add, system.events.heights(u, t))
+
+    return {t: partial(act, t=t) for t in system.events.instants.tolist() if 0 <= t <= until}
 
 
 def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit: float = np.inf,
@@ -77,7 +82,7 @@ def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit:
     `start` (size,) is the state at 0, if not the model's own.
     """
     system, began = method.system, time.process_time()
-    going = Hybrid(method, system.initial() if start is None else start.copy(), tolerance, np.random.default_rng(0))
+    going = Continuous(method, system.initial() if start is None else start.copy(), tolerance, np.random.default_rng(0))
     states, happening = dict[float, Floats](), events(system, times[-1])
     failure: InputError | TooLong | None = None
     try:
@@ -88,7 +93,7 @@ def march(method: Method, times: tuple[float, ...], tolerance: Tolerance, limit:
             if stop in times:
                 states[stop] = going.u.copy()
             if stop in happening:
-                going.jump()
+                going.at_instant()
     except (InputError, TooLong) as error:
         failure = error
     counted = going.counted

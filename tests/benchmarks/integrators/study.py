@@ -116,7 +116,7 @@ def firing(quick: bool) -> Problem:
         return problems.VESICLE * sum(int((train < t).sum()) for train in trains.spikes)
 
     sums = (Sum({glutamate: 1.0, taken: 1.0, holding: 1.0}, released),)
-    spikes = trains.instants
+    spikes = trains.times
     times = tuple(float(spikes[k]) + SHORTLY for k in (len(spikes) // 2, -1))
     return Problem("d", "(d) fifty synapses firing at 10 Hz", model, times, sums)
 
