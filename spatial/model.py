@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial.checks import InputError, number
-from spatial.geometry.contact import meet
+from spatial.geometry.contact import check_places, meet
 from spatial.geometry.place import Floats, Place
 
 
@@ -344,6 +344,8 @@ class Model:
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)
+        check_places([*((repr(species), species.place) for species in self.species),
+                      *((type(mechanism).__name__, mechanism.where) for mechanism in self.mechanisms)])
         _check_takers(self.mechanisms)
         for one in self.fipy_terms:
             if one not in self.species:

@@ -14,7 +14,7 @@ from spatial.model import Concentrations, Species
 class View:
     """The concentrations as a mechanism sees them: (n,) over the elements of the place it acts in.
 
-    What cannot be negative is never seen below zero.
+    What cannot be negative is never seen below zero, and nothing that is handed out can be written.
     """
 
     state: Concentrations
@@ -34,4 +34,7 @@ class View:
         index = touched(self.where, species.place)
         if index is not None:
             values = values[index]
-        return values if species.signed else np.maximum(values, 0.0)
+        if not species.signed:
+            values = np.maximum(values, 0.0)
+        values.flags.writeable = False
+        return values

@@ -335,7 +335,7 @@ def test_one_potential_of_a_cell_is_the_mean_difference_over_its_membrane():
     u = drifting.system.initial()
     for name in ("K_e", "Na_e", "Cl_e", "K_i", "Na_i", "Cl_i", "V"):
         species = next(one for one in tissue.model if one.name == name)
-        drifting.system.state(u)[species][:] = run[name][-1]
+        drifting.system.layout.values(u, species)[:] = run[name][-1]
     phi = drifting.potentials(u, 110.0)
     assert np.mean(phi["astrocyte"] - phi["ecs"]) == pytest.approx(float(run["V"][-1]), rel=1e-9)
 

@@ -320,7 +320,7 @@ def tried(model: Model, jump: float, t: float, dt: float) -> float:
     """The length tried after an event at `t` that adds `jump` to the first species, after steps of `dt`."""
     system = assemble(model)
     before, after = system.initial(), system.initial()
-    system.state(after)[model.species[0]][:] += jump
+    system.layout.values(after, model.species[0])[:] += jump
     return after_event(system, before, after, t, dt, Tolerance(1e-2))
 
 

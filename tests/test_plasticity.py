@@ -75,7 +75,7 @@ def test_between_spikes_the_closed_form_is_what_the_rates_come_to(name):
     system = assemble(Model(species_of(rule), [rule]))
     start = np.random.default_rng(0).uniform(0, 1, system.layout.size)
     for held in set(species_of(rule)) - set(rule.rates(system.state(start), 0.0)):
-        system.state(start)[held][:] = 0.7
+        system.layout.values(start, held)[:] = 0.7
     after = solve_ivp(lambda t, v: system.rate(v, t), (0, 0.03), start, rtol=1e-11, atol=1e-13).y[:, -1]
     for species, gain in rule.between(system.state(start), np.full(2, 0.03)).items():
         np.testing.assert_allclose(system.state(start)[species] + gain, system.state(after)[species], rtol=1e-9)
@@ -180,7 +180,7 @@ def test_N9_eligibility_fades_with_its_time_constant():
     one = Rule((NONE,), NONE)
     system = assemble(one.model)
     u = system.initial()
-    system.state(u)[one.e][:] = 0.01
+    system.layout.values(u, one.e)[:] = 0.01
     after = solve_ivp(lambda t, u: system.rate(u, t), (0, 2.5), u, "LSODA", rtol=1e-10, atol=1e-14).y[:, -1]
     assert system.state(after)[one.e] == pytest.approx([0.01 * np.exp(-2.5)], rel=1e-6)
 

@@ -244,7 +244,7 @@ def test_by_default_it_is_the_neuron_of_brette_and_gerstner():
     state = assemble(Model([V, w, count], [cell]))
     for V_now, w_now in ((-55.0, 100.0), (-48.0, 20.0), (-70.6, 0.0)):
         u = state.initial()
-        state.state(u)[V][:], state.state(u)[w][:] = V_now, w_now
+        state.layout.values(u, V)[:], state.layout.values(u, w)[:] = V_now, w_now
         du = state.state(state.rate(u, 0.0))
         exponential = 30 * 2 * np.exp((V_now + 50.4) / 2)
         assert du[V][0] == pytest.approx((30 * (-70.6 - V_now) + exponential - w_now + 1000) / 0.281)

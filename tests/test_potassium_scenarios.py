@@ -175,7 +175,7 @@ def test_the_current_that_enters_is_what_the_ions_carry_along_and_back(slabs, pl
     system = assemble(run.slab.experiment.model)
     u = system.initial()
     for species in (one for one in run.slab.experiment.model if one.name in run.recording.series):
-        system.state(u)[species][:] = run.recording[species.name][run.end]
+        system.layout.values(u, species)[:] = run.recording[species.name][run.end]
     phi = electrodiffusion(system, run.slab.electrolyte).potentials(u, SLAB.stop - ms)[place]
     i, j = system.layout.places[place][0].place.links.T
     carried = 0.0

@@ -75,7 +75,7 @@ def test_what_is_settled_has_the_rest_of_the_closed_form_and_leaves_the_slow_par
     one = release(1.0)
     a, p = one.model.species
     u = one.system.initial()
-    one.system.state(u)[a][:] = 1.7
+    one.system.layout.values(u, a)[:] = 1.7
     settled = one.system.state(one.settled(u))
     assert settled[p] == pytest.approx(RateRelease(PLACE, 10.0, a, p).steady(10.0, 1.7), rel=1e-10)
     assert settled[a] == 1.7
@@ -136,7 +136,7 @@ def test_F4_beyond_the_saddle_node_the_reduction_says_that_it_breaks_down():
         one.course([2.0])
     near = one.course([0.9 * fold_time()])[0]
     rate = one.model.species[0]
-    one.system.state(near)[rate][:] *= 2  # on the branch that is not stable
+    one.system.layout.values(near, rate)[:] *= 2  # on the branch that is not stable
     assert one.epsilon(near) == np.inf
 
 

@@ -127,7 +127,7 @@ def test_S6_orai_of_chen_opens_as_in_its_sbml_model(store, half, final):
     model = Junction(soce).model
     _, _, u = carry_on(model, None, 100.0)
     assert assemble(model).state(u)[soce.open][0] == pytest.approx(7.50e-6, rel=0.02)
-    assemble(model).state(u)[soce.store][:] = store
+    assemble(model).layout.values(u, soce.store)[:] = store
     t, series, _ = carry_on(model, u, 60.0, samples=60_001)
     assert series[soce.open][-1] == pytest.approx(final, rel=0.02)
     assert reaches(t, series[soce.open], 0.5) == pytest.approx(half, rel=1e-3)
@@ -227,7 +227,7 @@ def test_S3_entry_comes_far_later_than_release(rested):
     """IP3 steps to 1 uM. Entry is late because the store takes time to empty, and because STIM and Orai do."""
     one, u = rested
     u = u.copy()
-    assemble(one.model).state(u)[one.cell.ip3][:] = 1.0
+    assemble(one.model).layout.values(u, one.cell.ip3)[:] = 1.0
     t, series, _ = carry_on(one.model, u, 200.0, samples=20_001)
 
     def half(values: Floats) -> float:

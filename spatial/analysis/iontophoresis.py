@@ -8,7 +8,6 @@ fraction alpha, tortuosity lambda, first-order loss k [1/s] per volume of extrac
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +15,7 @@ from scipy.optimize import least_squares
 from scipy.special import erfc, erfcx
 
 from spatial.checks import InputError, number, positive
+from spatial.frozen import Frozen
 from spatial.geometry.place import Floats
 from spatial.units import ion_flux, nA, s, um
 
@@ -105,8 +105,8 @@ class Fit:
     curves: Floats  # the fitted traces, in the shape of the measured ones
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
-        object.__setattr__(self, "errors", MappingProxyType(dict(self.errors)))
+        object.__setattr__(self, "values", Frozen(self.values))
+        object.__setattr__(self, "errors", Frozen(self.errors))
 
     def __getitem__(self, name: str) -> float:
         """The value of a parameter."""

@@ -3,6 +3,8 @@
 This is the only place where a gain per measure of where a mechanism acts becomes a concentration.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from spatial.checks import InputError
@@ -38,3 +40,26 @@ def meet(one: Place, other: Place, place: Place) -> bool:
     first, second = (everywhere if where.name == place.name else where.touches.get(place.name, everywhere[:0])
                      for where in (one, other))
     return bool(np.isin(first, second).any())
+
+
+def check_places(named: Iterable[tuple[str, Place]]) -> None:
+    """Check that what is on places, or acts there, means the same ones: pairs of who and where.
+
+    Raises `InputError`, naming both, where two different places bear one name, and where a place touches another than
+    the one of that name.
+    """
+    known, pairs = dict[str, tuple[str, Place]](), list(named)
+    for who, place in pairs:
+        first, where = known.setdefault(place.name, (who, place))
+        if not place.is_same(where):
+            raise InputError(f"{first} and {who} are on two different places called {place.name!r}, {where!r} and "
+                             f"{place!r}; take both from one mesh, and make species after the last change to it")
+    for who, place in pairs:
+        for other, index in place.touches.items():
+            if other not in known:
+                continue
+            whose, touched_place = known[other]
+            elements = place.partners.get(other, touched_place.elements)
+            if elements != touched_place.elements or index.max() >= len(touched_place):
+                raise InputError(f"{place.name!r}, of {who}, touches another {other!r} than {touched_place!r}, of "
+                                 f"{whose}; take both from one mesh, and make species after the last change to it")

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial.checks import InputError
+from spatial.frozen import Frozen, read_only
 from spatial.geometry.locate import in_cells
 
 Floats = NDArray[np.float64]
@@ -37,6 +39,8 @@ class Place:
     """For each place this one touches, the (n,) element there that each element here touches."""
     cells: Ints = field(default_factory=lambda: np.zeros((0, 4), np.int64))
     """(k, 4) tetrahedra, (k, 3) triangles or (k, 8) bricks over the elements: to draw and to locate."""
+    partners: Mapping[str, str] = field(default_factory=dict)
+    """For each place this one touches, a digest of its elements: the mesh that joined them sets it."""
 
     def __post_init__(self) -> None:
         n = len(self.measure)
@@ -59,9 +63,19 @@ class Place:
         for other, index in self.touches.items():
             if index.shape != (n,):
                 raise InputError(f"place {self.name!r} touches {other!r} with {len(index)} entries, not {n}")
-        object.__setattr__(self, "touches", MappingProxyType(dict(self.touches)))
-        for array in (self.measure, self.centres, self.links, self.transmissibility, self.cells):
-            array.flags.writeable = False
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """Make all that the place holds read-only."""
+        for name in ("measure", "centres", "links", "transmissibility", "cells"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        touches = {other: read_only(index) for other, index in self.touches.items()}
+        object.__setattr__(self, "touches", Frozen(touches))
+        object.__setattr__(self, "partners", Frozen(self.partners))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._freeze()
 
     def __len__(self) -> int:
         return len(self.measure)
@@ -78,6 +92,23 @@ class Place:
     def total(self) -> float:
         """Sum of the measure: the volume [um^3], area [um^2] or number."""
         return float(self.measure.sum())
+
+    @cached_property
+    def elements(self) -> str:
+        """A digest of its elements: their measure and centres."""
+        return _digest(self.dimension, self.measure, self.centres)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of its elements and of the links between them: what makes it the place that it is.
+
+        What it touches is no part of it, so `touching`, `with_points` and pickling leave it as it is.
+        """
+        return f"{self.elements}-{_digest(self.links, self.transmissibility)}"
+
+    def is_same(self, other: "Place") -> bool:
+        """Whether another object is this place: of the same name, elements and links."""
+        return self is other or (self.name == other.name and self.digest == other.digest)
 
     def contains(self, positions: Floats) -> NDArray[np.bool_]:
         """(k,) whether each of the (k, 3) positions [um] lies in the place.
@@ -103,6 +134,16 @@ class Place:
         return np.asarray(cKDTree(self.centres).query(np.atleast_2d(positions))[1], np.int64)
 
 
+def _digest(*parts: int | Floats | Ints) -> str:
+    """A digest of numbers and arrays, the same on every run."""
+    found = blake2b(digest_size=16)
+    for part in parts:
+        array = np.ascontiguousarray(part)
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(array.data)
+    return found.hexdigest()
+
+
 @dataclass(frozen=True, eq=False)
 class Mesh(Mapping[str, Place]):
     """The places of one geometry, by name. Frozen: adding a place makes a new mesh."""
@@ -110,17 +151,36 @@ class Mesh(Mapping[str, Place]):
     places: Mapping[str, Place]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "places", MappingProxyType(dict(self.places)))
+        object.__setattr__(self, "places", Frozen(self.places))
         for place in self.places.values():
             for other, index in place.touches.items():
-                top = len(self[other]) - 1
-                if index.min() < 0 or index.max() > top:
-                    raise InputError(f"place {place.name!r} touches an element of {other!r} outside 0..{top}")
+                self._check_contact(place, other, index)
+        object.__setattr__(self, "places", Frozen({name: self._joined(place) for name, place in self.places.items()}))
+
+    def _check_contact(self, place: Place, other: str, index: Ints) -> None:
+        """Raise `InputError` where a place touches elements that there are not, or those of another place."""
+        top = len(self[other]) - 1
+        if index.min() < 0 or index.max() > top:
+            raise InputError(f"place {place.name!r} touches an element of {other!r} outside 0..{top}")
+        if place.partners.get(other, self[other].elements) != self[other].elements:
+            raise InputError(f"{place!r} touches a place {other!r} with other elements than {self[other]!r} of this "
+                             f"mesh; make {place.name!r} anew on the place that it is to touch")
+
+    def _joined(self, place: Place) -> Place:
+        """A place that knows the elements of those that it touches."""
+        partners = {other: self[other].elements for other in place.touches}
+        return place if partners == dict(place.partners) else replace(place, partners=partners)
 
     @classmethod
     def of(cls, *places: Place) -> "Mesh":
-        """A mesh of these places."""
-        return cls({place.name: place for place in places})
+        """A mesh of these places. Raises `InputError` for two of one name."""
+        named = dict[str, Place]()
+        for place in places:
+            if place.name in named:
+                raise InputError(f"two places of a mesh are called {place.name!r}, {named[place.name]!r} and "
+                                 f"{place!r}; give each a name of its own")
+            named[place.name] = place
+        return cls(named)
 
     def __getitem__(self, name: str) -> Place:
         if name not in self.places:
@@ -137,8 +197,15 @@ class Mesh(Mapping[str, Place]):
         return len(self.places)
 
     def with_places(self, *places: Place) -> "Mesh":
-        """This mesh with these places added, or put in the stead of those of the same name."""
-        return Mesh({**self.places, **{place.name: place for place in places}})
+        """This mesh with these places added, or put in place of those of the same name.
+
+        Raises `InputError` for a place with other elements than the one before it, which others touch.
+        """
+        added = {place.name: place for place in places}
+        changed = {name for name, place in added.items()
+                   if name in self.places and np.array_equal(place.centres, self[name].centres)}
+        kept = {name: _parted(place, changed) for name, place in self.places.items()}
+        return Mesh({**kept, **{name: _parted(place, changed) for name, place in added.items()}})
 
     def with_points(self, name: str, positions: Sequence[Sequence[float]] | Floats,
                     touching: Sequence[str], measure: float = 1.0) -> "Mesh":
@@ -162,3 +229,9 @@ class Mesh(Mapping[str, Place]):
         """This mesh with each element of place `name` also touching element `index` of `other`."""
         place = self[name]
         return self.with_places(replace(place, touches={**place.touches, other: index}))
+
+
+def _parted(place: Place, others: set[str]) -> Place:
+    """A place that is to be joined anew to these others, whose elements lie where they lay."""
+    partners = {name: digest for name, digest in place.partners.items() if name not in others}
+    return place if len(partners) == len(place.partners) else replace(place, partners=partners)

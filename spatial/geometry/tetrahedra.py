@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from spatial.checks import InputError
+from spatial.frozen import Frozen
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tortuosity import Tortuosity, checked
 
@@ -44,7 +44,7 @@ class Tetrahedra:
     membranes: Mapping[str, Ints]  # (k, 3) points of each membrane's triangles
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "membranes", MappingProxyType(dict(self.membranes)))
+        object.__setattr__(self, "membranes", Frozen(self.membranes))
 
     @property
     def volumes(self) -> Floats:

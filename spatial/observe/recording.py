@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from spatial.checks import InputError
+from spatial.frozen import Frozen, read_only
 from spatial.geometry.place import Floats
 
 
@@ -14,7 +14,14 @@ class Series:
     """One probe's values over the recording's times."""
 
     unit: str
-    values: Floats  # (times, k)
+    values: Floats  # (times, k), read-only
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", read_only(self.values))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +33,13 @@ class Recording:
     provenance: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "series", MappingProxyType(dict(self.series)))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        object.__setattr__(self, "times", read_only(self.times))
+        object.__setattr__(self, "series", Frozen(self.series))
+        object.__setattr__(self, "provenance", Frozen(self.provenance))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
     def __getitem__(self, name: str) -> Floats:
         """(times,) values of a probe that reads one number, (times, k) of one that reads more."""

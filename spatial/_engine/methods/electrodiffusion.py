@@ -95,14 +95,15 @@ class Electrodiffusion:
 
         The ion of which there is most everywhere follows, so that no control volume changes its charge.
         """
-        ions, state, charge = self.electrolyte.valences, self.system.state(u), self.charge(u)
+        ions, charge = self.electrolyte.valences, self.charge(u)
+        state, layout = self.system.state(u), self.system.layout
         short = [ion for ion in ions if ion.D > 0 and state[ion].min() < 0.0 <= ion.place.measure @ state[ion]]
         for ion in short:
-            repair(state[ion], ion.place.measure, self.system.stiffness[ion.place.name])
+            repair(layout.values(u, ion), ion.place.measure, self.system.stiffness[ion.place.name])
         for name in {ion.place.name for ion in short}:
             there = [ion for ion in ions if ion.place.name == name]
             most = max(there, key=lambda ion: abs(ions[ion]) * float(state[ion].min()))
-            values = state[most]
+            values = layout.values(u, most)
             values -= (self.charge(u) - charge)[self.field.of[name]] / ions[most]
         return u
 

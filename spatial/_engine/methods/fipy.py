@@ -124,7 +124,7 @@ class FipyEngine:
         seen = u.copy()
         for species in self.system.model:
             if not species.signed:
-                c = self.system.state(seen)[species]
+                c = self.system.layout.values(seen, species)
                 np.maximum(c, 0.0, out=c)
         return seen
 

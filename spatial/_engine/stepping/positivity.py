@@ -66,7 +66,7 @@ def mend(start: Start, u: Floats) -> Species | None:
             return short[0]
         for species, spreads in wrong.items():
             K = system.stiffness[species.place.name] if spreads else None
-            repair(system.state(u)[species], species.place.measure, K)
+            repair(system.layout.values(u, species), species.place.measure, K)
     return next(iter(wrong))
 
 
@@ -106,7 +106,7 @@ def _hand_back(start: Start, u: Floats, short: list[Species]) -> bool:
 def _bottomless(start: Start, u: Floats, species: Species) -> bool:
     """Whether most of what consumed a species would go on where there is none."""
     system, empty = start.system, u.copy()
-    system.state(empty)[species][:] = 0.0
+    system.layout.values(empty, species)[:] = 0.0
     changing = [term for term in system.terms if species in term.changes]
     consumed, from_nothing = (
         sum(float(np.maximum(-gains[species] * mechanism.where.measure, 0.0).sum())
@@ -127,7 +127,7 @@ def _responses(start: Start, u: Floats, short: list[Species]) -> list[Floats]:
         raised, more = u.copy(), np.abs(system.state(u)[source])
         if not more.any():
             continue
-        system.state(raised)[source][:] += more * max(1.0, source.typical / more.max())
+        system.layout.values(raised, source)[:] += more * max(1.0, source.typical / more.max())
         looking = [(term, less) for term, less in acting if source in term.reads]
         more_gains = system.gains(raised, t, (term for term, _ in looking))
         for (mechanism, gains), (_, less) in zip(more_gains, looking, strict=True):

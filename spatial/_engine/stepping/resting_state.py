@@ -71,8 +71,7 @@ def _fastest(system: System, u: Floats, rate: Floats, minding: set[Species]) -> 
 
 def _with_ledgers(system: System, u: Floats, minding: set[Species]) -> State:
     """The settled state, with what no mechanism reads as it was."""
-    state = system.state(u)
     for one in system.model:
         if one not in minding:
-            state[one][:] = one.initial
-    return state
+            system.layout.values(u, one)[:] = one.initial
+    return system.state(u)

@@ -30,6 +30,10 @@ class Layout:
         at = self.slices[species]
         return np.arange(at.start, at.stop, at.step)
 
+    def values(self, u: Floats, species: Species) -> Floats:
+        """(n,) view of the part of `u` that is a species', to be written by the engine alone."""
+        return u[self.slices[species]]
+
     @cached_property
     def slices(self) -> Mapping[Species, slice]:
         """The part of the flat state that is a species'."""
@@ -88,7 +92,7 @@ def lay_out(species: tuple[Species, ...]) -> Layout:
 
 @dataclass(frozen=True)
 class State:
-    """The concentrations of a model: `state[species]` is a view (n,) of its part of the flat array."""
+    """The concentrations of a model: `state[species]` is a read-only view (n,) of its part of the flat array."""
 
     values: Floats
     layout: Layout
@@ -98,4 +102,6 @@ class State:
         if part is None:
             raise InputError(f"{species!r} is not a species of this model; "
                              f"it has {sorted(s.name for s in self.layout.columns)}")
-        return self.values[part]
+        values = self.values[part]
+        values.flags.writeable = False
+        return values

@@ -71,14 +71,14 @@ class System:
         """(size,) the state a run starts from."""
         u = np.empty(self.layout.size)
         for species in self.model:
-            self.state(u)[species][:] = species.initial
+            self.layout.values(u, species)[:] = species.initial
         return u
 
     def typical(self) -> Floats:
         """(size,) the typical size of the species of each unknown."""
         u = np.empty(self.layout.size)
         for species in self.model:
-            self.state(u)[species][:] = species.typical
+            self.layout.values(u, species)[:] = species.typical
         return u
 
     def state(self, u: Floats) -> State:
@@ -112,9 +112,8 @@ class System:
 
     def add(self, u: Floats, mechanism: Mechanism, gains: Gains) -> None:
         """Add gains per measure of where the mechanism acts to the concentrations in `u`."""
-        state = self.state(u)
         for species, gain in gains.items():
-            values = state[species]
+            values = self.layout.values(u, species)
             values += to_concentration(gain, mechanism.where, species.place)
 
     def smallest(self, u: Floats) -> float:

@@ -57,7 +57,7 @@ class Strang:
         u, _ = self.spreading.start(u, 0.0, system.rate(u, 0.0), tolerated)(dt)
         for species in system.model:
             if species.D > 0 and not species.signed:
-                repair(system.state(u)[species], species.place.measure, system.stiffness[species.place.name])
+                repair(system.layout.values(u, species), species.place.measure, system.stiffness[species.place.name])
         return u
 
     def _reacted(self, u: Floats, t: float, stop: float) -> Floats:

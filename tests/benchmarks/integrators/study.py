@@ -174,7 +174,7 @@ def referred(problem: Problem, system: System, plan: Plan) -> tuple[dict[float, 
         states = {t: np.zeros(system.layout.size) for t in problem.times}
         for t, u in states.items():
             for species, values in problem.exact(t).items():
-                system.state(u)[species][:] = values
+                system.layout.values(u, species)[:] = values
         return states, "the exact solution of the equations in space as the schemes see them"
     best, other = (march(make(system, plan.reference), problem.times, Tolerance(plan.reference), 3 * plan.limit)
                    for make in (METHODS[name] for name in plan.referees))
