@@ -344,8 +344,8 @@ class Model:
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)
-        check_places([*((repr(species), species.place) for species in self.species),
-                      *((type(mechanism).__name__, mechanism.where) for mechanism in self.mechanisms)])
+        check_places(((repr(species), species.place) for species in self.species),
+                     ((type(mechanism).__name__, mechanism.where) for mechanism in self.mechanisms))
         _check_takers(self.mechanisms)
         for one in self.fipy_terms:
             if one not in self.species:

@@ -10,6 +10,8 @@ import numpy as np
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 
+_CURE = "take both from one mesh, and make species after the last change to it"
+
 
 def touched(where: Place, place: Place) -> Ints | None:
     """(n,) element of `place` that each element of `where` touches; None when they are the same place."""
@@ -42,24 +44,31 @@ def meet(one: Place, other: Place, place: Place) -> bool:
     return bool(np.isin(first, second).any())
 
 
-def check_places(named: Iterable[tuple[str, Place]]) -> None:
-    """Check that what is on places, or acts there, means the same ones: pairs of who and where.
+def check_places(living: Iterable[tuple[str, Place]], acting: Iterable[tuple[str, Place]]) -> None:
+    """Check that what lives on places and what acts there mean the same ones: pairs of who and where.
 
     Raises `InputError`, naming both, where two different places bear one name, and where a place touches another than
     the one of that name.
     """
-    known, pairs = dict[str, tuple[str, Place]](), list(named)
-    for who, place in pairs:
-        first, where = known.setdefault(place.name, (who, place))
-        if not place.is_same(where):
-            raise InputError(f"{first} and {who} are on two different places called {place.name!r}, {where!r} and "
-                             f"{place!r}; take both from one mesh, and make species after the last change to it")
-    for who, place in pairs:
-        for other, index in place.touches.items():
-            if other not in known:
-                continue
-            whose, touched_place = known[other]
-            elements = place.partners.get(other, touched_place.elements)
-            if elements != touched_place.elements or index.max() >= len(touched_place):
-                raise InputError(f"{place.name!r}, of {who}, touches another {other!r} than {touched_place!r}, of "
-                                 f"{whose}; take both from one mesh, and make species after the last change to it")
+    known = dict[str, tuple[str, Place]]()
+    for who, place in living:
+        _check_same(who, place, *known.setdefault(place.name, (who, place)))
+    for who, place in acting:
+        if place.name in known:
+            _check_same(who, place, *known[place.name])
+        for other in place.touches:
+            if other in known:
+                _check_touches(who, place, *known[other])
+
+
+def _check_same(who: str, place: Place, first: str, known: Place) -> None:
+    if not place.is_same(known):
+        raise InputError(f"{first} and {who} are on two different places called {place.name!r}, {known!r} and "
+                         f"{place!r}; {_CURE}")
+
+
+def _check_touches(who: str, place: Place, whose: str, touched_place: Place) -> None:
+    elements = place.partners.get(touched_place.name, touched_place.elements)
+    if elements != touched_place.elements or place.touches[touched_place.name].max() >= len(touched_place):
+        raise InputError(f"{place!r}, where {who} acts, touches another {touched_place.name!r} than "
+                         f"{touched_place!r}, of {whose}; {_CURE}")

@@ -79,7 +79,7 @@ def _short(start: Start, u: Floats, wrong: Iterable[Species]) -> list[Species]:
         if amount < -rounding:
             found.append(species)
         elif amount <= 0.0:
-            c[:] = 0.0
+            start.system.layout.values(u, species)[:] = 0.0
     return found
 
 
