@@ -7,23 +7,26 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_mechanisms import Source
+from toy_mechanisms import Source, Spikes
 from toy_places import random_tetrahedra, spot
 
-from spatial._engine.linear.blocks import inverse_blocks, left, product, relaxed, times
+from spatial._engine.linear.blocks import left, product, relaxed, smoothers, times
 from spatial._engine.linear.implicit import implicit, prepare
 from spatial._engine.linear.multigrid import cycle, levels
-from spatial._engine.methods.chebyshev import chebyshev, stages_for
+from spatial._engine.linear.place_matrix import place_matrix
+from spatial._engine.methods.chebyshev import Chebyshev, chebyshev, stages_for
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance, tolerated
-from spatial._engine.operators.diffusion import bands, rows, spread, spread_along, stiffness, zeros
+from spatial._engine.operators.diffusion import bands, even, rows, spread, spread_along, spread_evenly, stiffness, zeros
 from spatial._engine.operators.team import Team
+from spatial._engine.stepping.stepper import Continuous
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.bricks import graded_grid
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
@@ -145,6 +148,60 @@ def test_the_fastest_rate_bounds_the_eigenvalues_of_stiff_reactions():
     assert abs(np.linalg.eigvals(jacobian)).max() <= found < 100 * abs(np.linalg.eigvals(jacobian)).max()
 
 
+class Noting(Chebyshev):
+    """It notes when the fastest rate is found."""
+
+    def fastest_rate(self, u: Floats, t: float) -> float:
+        found_at.append(t)
+        return super().fastest_rate(u, t)
+
+
+found_at: list[float] = []
+
+
+def noting(system: System) -> Noting:
+    found_at.clear()
+    return Noting(system, chebyshev(system).spreading)
+
+
+def test_the_fastest_rate_is_found_every_tenth_step_and_anew_after_an_event():
+    place = grid("ecs", (0, 0, 0), (4, 4, 4), 0.5)
+    c = Species("c", place, np.random.default_rng(0).random(len(place)), D=10.0)
+    one = noting(assemble(Model([c])))
+    steps(one, one.system.initial(), 0.25, 25)
+    np.testing.assert_allclose(found_at, [0.0, 0.1, 0.2])
+    assert (one.kept.steps, one.kept.fastest) == (5, pytest.approx(1.2 * 12 * 10.0 / 0.5**2))
+    one.forget()
+    steps(one, one.system.initial(), 0.01, 1)
+    np.testing.assert_allclose(found_at, [0.0, 0.1, 0.2, 0.0])
+
+
+def test_the_fastest_rate_is_found_anew_where_a_step_is_rejected_but_once():
+    place = pool("pool", [1.0])
+    c = Species("c", place, 1.0)
+    one = noting(assemble(Model([c], [Source(place, c, 1.0)])))
+    u = one.system.initial()
+    attempts = [one.start(u, t, one.system.rate(u, t), {c: 1.0}) for t in (0.0, 1.0)]
+    attempts[1](0.1)
+    assert found_at == [0.0]
+    for _ in range(3):
+        attempts[1](0.05)
+    assert found_at == [0.0, 1.0]
+
+
+def test_an_event_in_a_run_has_the_fastest_rate_found_anew():
+    place = grid("ecs", (0, 0, 0), (4, 4, 4), 0.5)
+    c = Species("c", place, np.random.default_rng(0).random(len(place)), D=10.0)
+    instants = np.array([0.013, 0.029])
+    model = Model([c], [Spikes(place, c, instants, 1.0)])
+    run = Continuous(noting(assemble(model)), assemble(model).initial(), Tolerance(), np.random.default_rng(0))
+    for stop in (*instants, 0.05):
+        while run.t < stop:
+            run.onward(stop)
+        run.at_instant()
+    assert set(instants) <= set(found_at)
+
+
 # Which method a run takes
 
 def spreading(side: float) -> tuple[Model, Species]:
@@ -188,6 +245,14 @@ def operator(m: int) -> tuple[Any, Floats, Floats, Floats]:
     return stiffness(place), place.measure, 10.0 ** rng.uniform(-3, 1, m), B
 
 
+def inverses(blocks: Floats) -> Floats:
+    """(n, m, m) inverses of the blocks, as the smoother finds them where nothing diffuses."""
+    n, m, _ = blocks.shape
+    found = np.empty_like(blocks)
+    smoothers(zeros(m), blocks, np.zeros(m), np.zeros(n), np.ones(n), 1.0, found, 0, n)
+    return found
+
+
 @pytest.mark.parametrize("m", [1, 2, 3, 5])
 def test_compiled_sweeps_are_the_matrix_they_stand_for(m):
     K, V, tau, B = operator(m)
@@ -197,13 +262,59 @@ def test_compiled_sweeps_are_the_matrix_they_stand_for(m):
     np.testing.assert_allclose(y, wanted, rtol=1e-11)
     left(zeros(m), *rows(K), V, tau, B, b, x, y, 0, len(V))
     np.testing.assert_allclose(y, b - wanted, atol=1e-10 * abs(wanted).max())
-    inverse = inverse_blocks(B, Team(None))
+    inverse = inverses(B)
     np.testing.assert_allclose(inverse @ B, np.broadcast_to(np.eye(m), B.shape), atol=1e-12)
     relaxed(zeros(m), *rows(K), V, tau, B, inverse, b, x, y, 0, len(V))
     np.testing.assert_allclose(y, x + np.einsum("nsr,nr->ns", inverse, b - wanted), atol=1e-10 * abs(wanted).max())
     gain = np.zeros_like(x)
     spread(zeros(m), *rows(K), V, tau, x, gain, 0, len(V))
     np.testing.assert_allclose(gain, -tau * (K @ x) / V[:, None], atol=1e-10 * abs(wanted).max())
+
+
+def reacting(n: int, m: int) -> Floats:
+    """(n, m, m) near diagonally dominant blocks, half of them zeros, of rates of very different sizes."""
+    rng = np.random.default_rng(m)
+    linked, sizes = rng.random((m, m)) < 0.5, 10.0 ** rng.uniform(-4, 4, m)
+    J = rng.random((n, m, m)) * linked * sizes[:, None] / sizes / m
+    return np.eye(m) * (1.0 + rng.random((n, m, m))) + J
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 5, 8, 20, 34])
+def test_inverses_of_blocks_compiled_for_each_number_of_species_are_inverses(m):
+    blocks = reacting(50, m)
+    before = blocks.copy()
+    found, wanted = inverses(blocks), np.linalg.inv(blocks)
+    np.testing.assert_array_equal(blocks, before)
+    size = np.abs(wanted).max(axis=(1, 2), keepdims=True)
+    assert (np.abs(found - wanted) <= 1e-12 * size).all()
+
+
+@pytest.mark.parametrize("D", [(1.0, 2.0, 3.0), (0.0, 5.0, 0.0, 0.1, 2.0), (0.0, 0.0, 0.0), (0.0, 1.0)], ids=str)
+def test_without_links_the_preconditioner_is_the_inverse_whatever_diffuses(D):
+    """The still species are eliminated, and the smoother alone is left for those that move."""
+    place = pool("pool", np.linspace(1.0, 2.0, 60))
+    diffusion, team, h = np.array(D), Team(None), 1e-3
+    hierarchy = levels(stiffness(place), place.measure)
+    blocks = reacting(len(place), len(D))
+    J = (np.eye(len(D)) - blocks) / h
+    matrix = place_matrix(hierarchy, diffusion, J, h, np.ones(len(D)), team)
+    x = np.random.default_rng(0).random((len(place), len(D)))
+    y, found = np.empty_like(x), np.empty_like(x)
+    matrix.times(x, y)
+    matrix.precondition(y, found)
+    np.testing.assert_allclose(found, x, rtol=1e-8)
+
+
+def test_the_smoother_is_the_damped_inverse_of_the_blocks_on_the_diagonal():
+    place = discretise(shapes.ball(0.5, 0.1))["cytosol"]
+    tau, B = np.array([0.1, 1e-3, 2.0]), reacting(len(place), 3)
+    hierarchy = levels(stiffness(place), place.measure)
+    found = cycle(hierarchy, tau, B, Team(None)).smoother[0]
+    finest = hierarchy[0]
+    stiff = finest.diagonal / finest.V
+    diagonal = B + stiff[:, None, None] * np.diag(tau)
+    wanted = finest.damping * np.linalg.inv(diagonal)
+    np.testing.assert_allclose(found, wanted, atol=1e-12 * np.abs(wanted).max())
 
 
 def test_a_grid_is_bands_and_a_tetrahedral_mesh_is_not():
@@ -215,6 +326,47 @@ def test_a_grid_is_bands_and_a_tetrahedral_mesh_is_not():
     for part in ((0, 100), (100, len(place))):
         spread_along(along.apart, along.across, place.measure, D, c, other, *part)
     np.testing.assert_allclose(other, one, atol=1e-12 * abs(one).max())
+
+
+@pytest.mark.parametrize("m", [1, 3])
+@pytest.mark.parametrize("shape", [(5, 4, 6), (2, 2, 2), (3, 1, 4), (4, 5, 1), (1, 1, 7), (6, 1, 1), (2, 3, 1)],
+                         ids=str)
+def test_on_an_even_grid_nothing_is_read_of_bricks_and_faces_are_sealed(shape, m):
+    edges = [size * np.arange(n + 1) for n, size in zip(shape, (0.5, 1.0, 0.25), strict=True)]
+    place = graded_grid("ecs", edges, 0.2, (1.6, 1.2, 2.0))
+    box = even(place, bands(place))
+    c, D = 1e3 * np.random.default_rng(0).random((len(place), m)), np.linspace(7.0, 9.0, m)
+    wanted, found, level = np.zeros((3, len(place), m))
+    spread(zeros(m), *rows(stiffness(place)), place.measure, D, c, wanted, 0, len(place))
+    lines = box.shape[0] * box.shape[1]
+    for part in ((0, lines // 2), (lines // 2, lines)):
+        spread_evenly(box.shape, box.exchange, D, c.ravel(), found.reshape(-1), *part)
+        spread_evenly(box.shape, box.exchange, D, np.full_like(c, 0.3).ravel(), level.reshape(-1), *part)
+    np.testing.assert_allclose(found, wanted, atol=1e-12 * abs(wanted).max())
+    assert not level.any()
+    assert (abs(place.measure @ found) <= 1e-14 * (place.measure @ abs(found))).all()
+
+
+def test_a_grid_with_a_brick_missing_or_larger_is_not_even():
+    edges, alpha = [np.arange(5.0)] * 3, np.full((4, 4, 4), 0.2)
+    assert even(graded_grid("ecs", edges, alpha), bands(graded_grid("ecs", edges, alpha))) is not None
+    for where, value in (((0, 0, 0), 0.0), ((3, 3, 3), 0.0), ((1, 2, 1), 0.0), ((2, 2, 2), 0.3)):
+        changed = alpha.copy()
+        changed[where] = value
+        place = graded_grid("ecs", edges, changed)
+        along = bands(place)
+        assert along is None or even(place, along) is None
+    stretched = graded_grid("ecs", [*edges[:2], np.array([0.0, 1.0, 2.0, 3.0, 4.1])])
+    assert even(stretched, bands(stretched)) is None
+
+
+def test_a_large_even_grid_keeps_its_amount():
+    place = grid("ecs", (0, 0, 0), (40.0, 40.0, 40.0), 1.0)
+    c = Species("c", place, np.random.default_rng(0).random(len(place)), D=100.0)
+    system = assemble(Model([c]))
+    assert list(system.even) == ["ecs"]
+    run = simulate(Model([c]), 0.05, [total(c)], engine="explicit")
+    assert np.ptp(run["total c"]) <= 1e-13 * run["total c"][0]
 
 
 @pytest.mark.parametrize("tau", [(1e-3, 1e-4), (0.1, 0.01), (10.0, 1.0)])

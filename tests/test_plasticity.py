@@ -534,7 +534,7 @@ def test_a_run_that_starts_with_another_count_of_thresholds_than_ca2_has_passed_
     rule = CalciumRule(where, calcium, rho, Species("passed", where, 2.0), sigma=0.0)
     model = Model([calcium, rho, rule.passed], [rule])
     start = assemble(model).state(assemble(model).initial())
-    start[rule.passed][:] = 0.0
+    start.layout.values(start.values, rule.passed)[:] = 0.0
     wrong, right = (simulate(model, 5.0, [each(rule.passed), each(rho)], start=one) for one in (start, None))
     assert (wrong["passed"][1:] == 2).all()
     first = np.diff(wrong.times)[0]

@@ -3,8 +3,9 @@
 import csv
 import json
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +51,60 @@ def test_channels_open_and_everything_is_kept(process, even):
         value, turnover = run[each.probe.name], run[each.turnover.name]
         assert np.abs(value - value[0]).max() <= 1e-12 * turnover.max()
     assert run.provenance["smallest concentration"] >= 0
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """One channel opens after `first` [s] (never, if infinite)."""
+
+    of: IP3RChannels
+    first: float
+
+    def gains(self, dt: float) -> dict[Any, Any]:
+        opened = np.zeros(len(self.of.where))
+        opened[0] = self.first <= dt
+        return {self.of.open: opened}
+
+
+@dataclass(frozen=True, eq=False)
+class OneOpens(IP3RChannels):
+    """Channels of which the first opens at 1 ms, and nothing else happens."""
+
+    def walk(self, c: Any, t: float, horizon: float, rng: Any) -> Opening:
+        left = 1e-3 - t
+        return Opening(self, left if 1e-15 < left <= horizon else np.inf)
+
+
+@pytest.mark.parametrize(("relative", "most"), [(2e-2, 17), (1e-3, 56)])
+def test_a_channel_that_opens_takes_few_steps_and_calcium_beside_it_is_right_soon_after(process, relative, most):
+    """An opening took 21 attempts, from 0.5 us on; what matters is Ca2+ beside the channel from 0.1 ms on."""
+    one = made(process, PuffSettings())
+    model, until = one.experiment.model, 2.4e-3
+    channels = next(each for each in model.mechanisms if isinstance(each, IP3RChannels))
+    opening = OneOpens(**{name: getattr(channels, name) for name in channels.__dataclass_fields__})
+    scripted = model.without(IP3RChannels).with_mechanisms(opening)
+
+    def peaks(relative: float, *at: float) -> tuple[list[float], int, int]:
+        probes = [peak(one.calcium), total(one.open)]
+        run = simulate(scripted, until, probes, start=one.start, tolerance=Tolerance(relative),
+                       frames=Ignored(), frame_times=at)
+        found = [float(run["peak calcium"][run.times == t][0]) for t in at]
+        assert run["total open IP3R"][-1] == 1
+        return found, int((run.times > 1e-3).sum()), run.provenance["rejected steps"]
+
+    early, later = peaks(relative, 1.1e-3)[0], peaks(relative, 1.4e-3)[0]
+    (exact_early, exact_later), _, _ = peaks(2e-5, 1.1e-3, 1.4e-3)
+    assert early[0] == pytest.approx(exact_early, rel=0.1 * relative)
+    assert later[0] == pytest.approx(exact_later, rel=0.05 * relative)
+    _, steps, rejected = peaks(relative)
+    assert steps + rejected <= most
+
+
+class Ignored:
+    """Frames that nobody keeps: steps land on their times."""
+
+    def write(self, t: float, c: Any) -> None:
+        pass
 
 
 @pytest.mark.parametrize("even", [False, True], ids=["its own ER", "even ER"])

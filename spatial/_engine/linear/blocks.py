@@ -8,12 +8,8 @@ Differences between neighbours are summed, as in `_engine.operators.diffusion`.
 Each works on the rows from `low` to `high`, for `Team` to share out, and gives up Python's lock.
 """
 
-import numpy as np
 from numba import njit
 from numba.cpython.unsafe.tuple import tuple_setitem
-
-from spatial._engine.operators.team import Team
-from spatial.geometry.place import Floats
 
 _compiled = njit(cache=True, nogil=True, fastmath={"contract"})
 
@@ -88,48 +84,67 @@ def onto(zero, indptr, indices, P, x, y, add, low, high):  # type: ignore[no-unt
             y[i, s] = y[i, s] + found[s] if add else found[s]
 
 
-@njit(cache=True, nogil=True)
-def factor_blocks(blocks: Floats, low: int, high: int) -> None:
-    """Factor (n, m, m) blocks in place into L and U, without pivoting: they are near diagonally dominant."""
-    m = blocks.shape[1]
+@_compiled
+def _invert(zero, block):  # type: ignore[no-untyped-def]
+    """Invert an (m, m) block in place (Gauss-Jordan), without pivoting: it is near diagonally dominant.
+
+    Blocks of reactions are mostly zeros, which cost nothing.
+    """
+    for k in range(len(zero)):
+        pivot = 1.0 / block[k, k]
+        block[k, k] = 1.0
+        for c in range(len(zero)):
+            block[k, c] *= pivot
+        for i in range(len(zero)):
+            part = block[i, k]
+            if i != k and part != 0.0:
+                block[i, k] = 0.0
+                for c in range(len(zero)):
+                    block[i, c] -= part * block[k, c]
+
+
+@_compiled
+def smoothers(zero, blocks, tau, diagonal, V, damping, inverse, low, high):  # type: ignore[no-untyped-def]
+    """inverse = damping times the inverses of the blocks on the diagonal of A: B + diag(tau) diagonal / V."""
     for e in range(low, high):
-        for k in range(m):
-            for i in range(k + 1, m):
-                if blocks[e, i, k] != 0.0:
-                    blocks[e, i, k] /= blocks[e, k, k]
-                    for j in range(k + 1, m):
-                        blocks[e, i, j] -= blocks[e, i, k] * blocks[e, k, j]
+        found, stiff = inverse[e], diagonal[e] / V[e]
+        for s in range(len(zero)):
+            for r in range(len(zero)):
+                found[s, r] = blocks[e, s, r]
+            found[s, s] += tau[s] * stiff
+        _invert(zero, found)
+        for s in range(len(zero)):
+            for r in range(len(zero)):
+                found[s, r] *= damping
 
 
-@njit(cache=True, nogil=True)
-def invert_blocks(blocks: Floats, inverse: Floats, low: int, high: int) -> None:
-    """Write the inverses of (n, m, m) blocks into `inverse`; the blocks are left factored."""
-    m = blocks.shape[1]
-    factor_blocks(blocks, low, high)
+@_compiled
+def eliminated(zero, none, moving, still, B, inverse, above, below, reduced, low, high):  # type: ignore[no-untyped-def]
+    """What `place_matrix.Still` holds of B, and what remains of it; `none` is `zeros` of the number of still species.
+
+    The species `moving` remain, as many as `zero` has zeros.
+    """
     for e in range(low, high):
-        block, found = blocks[e], inverse[e]
-        for i in range(m):
-            for c in range(m):
-                found[i, c] = 1.0 if i == c else 0.0
-            for j in range(i):
-                _take(block[i, j], found[j], found[i])
-        for i in range(m - 1, -1, -1):
-            for j in range(i + 1, m):
-                _take(block[i, j], found[j], found[i])
-            for c in range(m):
-                found[i, c] /= block[i, i]
-
-
-@njit(cache=True, nogil=True)
-def _take(part: float, row: Floats, of: Floats) -> None:
-    """of -= part row; blocks of reactions are mostly zeros."""
-    if part != 0.0:
-        for c in range(len(row)):
-            of[c] -= part * row[c]
-
-
-def inverse_blocks(blocks: Floats, team: Team) -> Floats:
-    """(n, m, m) inverses of the blocks."""
-    found = np.empty_like(blocks)
-    team(invert_blocks, len(blocks), blocks.copy(), found)
-    return found
+        found = inverse[e]
+        for c in range(len(none)):
+            for d in range(len(none)):
+                found[c, d] = B[e, still[c], still[d]]
+        _invert(none, found)
+        for a in range(len(zero)):
+            for c in range(len(none)):
+                value = 0.0
+                for d in range(len(none)):
+                    value += B[e, moving[a], still[d]] * found[d, c]
+                above[e, a, c] = value
+        for c in range(len(none)):
+            for a in range(len(zero)):
+                value = 0.0
+                for d in range(len(none)):
+                    value += found[c, d] * B[e, still[d], moving[a]]
+                below[e, c, a] = value
+        for a in range(len(zero)):
+            for b in range(len(zero)):
+                value = B[e, moving[a], moving[b]]
+                for c in range(len(none)):
+                    value -= above[e, a, c] * B[e, still[c], moving[b]]
+                reduced[e, a, b] = value

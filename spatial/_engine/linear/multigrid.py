@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from spatial._engine.linear.blocks import inverse_blocks, left, onto, product, relaxed
+from spatial._engine.linear.blocks import left, onto, product, relaxed, smoothers
 from spatial._engine.operators.diffusion import rows, zeros
 from spatial._engine.operators.team import Team
 from spatial.geometry.place import Floats
@@ -125,19 +125,17 @@ def cycle(hierarchy: tuple[Level, ...], tau: Floats, B: Floats, team: Team) -> C
     for level, below in pairwise(hierarchy):
         mean = level.down @ blocks[-1].reshape(len(level.V), -1)
         blocks.append(np.asarray(mean.reshape(len(below.V), *B.shape[1:])))
-    *finer, last = (_diagonal(level, tau, block) for level, block in zip(hierarchy, blocks, strict=True))
-    small = len(last) <= _SMALLEST and hierarchy[-1].K.nnz
-    coarsest = _inverse(hierarchy[-1], tau, blocks[-1]) if small else inverse_blocks(last, team)
-    smoother = tuple(inverse_blocks(diagonal, team) for diagonal in finer)
-    return Cycle(hierarchy, tau, tuple(blocks[:-1]), smoother, coarsest, team)
+    smoother = tuple(_smoother(level, tau, block, team) for level, block in zip(hierarchy, blocks, strict=True))
+    last, reactions = hierarchy[-1], blocks[-1]
+    small = len(last.V) <= _SMALLEST and last.K.nnz
+    coarsest = _inverse(last, tau, reactions) if small else smoother[-1]
+    return Cycle(hierarchy, tau, tuple(blocks[:-1]), smoother[:-1], coarsest, team)
 
 
-def _diagonal(level: Level, tau: Floats, B: Floats) -> Floats:
-    """(n, m, m) blocks on the diagonal of the matrix, over the damping."""
-    found = B.copy()
-    for s, t in enumerate(tau):
-        found[:, s, s] += t * level.diagonal / level.V
-    found /= level.damping
+def _smoother(level: Level, tau: Floats, B: Floats, team: Team) -> Floats:
+    """(n, m, m) damped inverses of the blocks on the diagonal of the matrix."""
+    found = np.empty(B.shape)
+    team(smoothers, len(B), zeros(len(tau)), B, tau, level.diagonal, level.V, level.damping, found)
     return found
 
 

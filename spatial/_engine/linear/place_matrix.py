@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spatial._engine.linear.blocks import inverse_blocks, times
+from spatial._engine.linear.blocks import eliminated, times
 from spatial._engine.linear.multigrid import Cycle, Level, cycle
 from spatial._engine.operators.diffusion import rows, zeros
 from spatial._engine.operators.team import Team
@@ -107,11 +107,10 @@ def _eliminated(B: Floats, moving: Columns, still: Columns, team: Team) -> tuple
     if len(still) == 0:
         none = np.zeros((0, 0, 0))
         return Still(moving, still, none, none, none), B
-    inverse = inverse_blocks(np.ascontiguousarray(B[:, still[:, None], still]), team)
-    above = B[:, moving[:, None], still] @ inverse
-    from_moving = B[:, still[:, None], moving]
-    reduced = B[:, moving[:, None], moving] - above @ from_moving
-    return Still(moving, still, inverse, above, inverse @ from_moving), np.ascontiguousarray(reduced)
+    n, a, c = len(B), len(moving), len(still)
+    inverse, above, below, reduced = np.empty((n, c, c)), np.empty((n, a, c)), np.empty((n, c, a)), np.empty((n, a, a))
+    team(eliminated, n, zeros(a), zeros(c), moving, still, B, inverse, above, below, reduced)
+    return Still(moving, still, inverse, above, below), reduced
 
 
 @njit(cache=True, nogil=True)

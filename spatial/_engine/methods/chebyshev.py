@@ -5,7 +5,7 @@ rho is the largest rate in the problem, so work grows with the root of rho. No m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import ceil, sqrt
 
@@ -22,27 +22,58 @@ from spatial.model import Species
 _DAMPING = 2.0 / 13.0
 _STRICT = 5.0  # times the estimate, so that a tolerance means the same accuracy as with the implicit method
 _LARGE = 50_000  # unknowns: below, either method is fast
+_KEPT = 10  # steps for which the fastest rate is kept
+_MARGIN = 1.2  # times the fastest rate: how much faster it may become meanwhile
 _STEPS, _FEW = 30, 20  # steps that a stretch without events takes, roughly, and stages that cost less than a solve
+
+
+@dataclass
+class Kept:
+    """What the method keeps from step to step."""
+
+    fastest: float = 0.0  # 1/s: the fastest rate that was found last, with its margin
+    steps: int = 0  # for which it may still be used
 
 
 @dataclass(frozen=True, eq=False)
 class Chebyshev:
-    """The method, for a system."""
+    """The method, for a system.
+
+    How fast the fastest rate is takes longer to find than a stage. It is kept for some steps, and found again after
+    an event and wherever a step is rejected.
+    """
 
     system: System
     spreading: Mapping[str, Floats]  # by place: (m,) the fastest rate of diffusion of each species [1/s]
     order: int = 3  # the power of the step's length that the estimated error goes with
+    kept: Kept = field(default_factory=Kept)
 
     def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
         """Steps from the state `u` at `t`, where du/dt is `f`, with as many stages as their length takes."""
-        fastest = self.fastest_rate(u, t)
+        fresh, rejected = self.kept.steps == 0, False
+        if fresh:
+            self._find(u, t)
+        self.kept.steps -= 1
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
-            after = self._stages(u, t, f, dt, stages_for(dt * fastest))
+            nonlocal fresh, rejected
+            if rejected and not fresh:
+                self._find(u, t)
+                fresh = True
+            rejected = True  # or there is no other attempt
+            after = self._stages(u, t, f, dt, stages_for(dt * self.kept.fastest))
             slope = self.system.rate(after, t + BEFORE * dt)
             return after, _STRICT * (0.8 * (u - after) + 0.4 * dt * (f + slope))
 
         return attempt
+
+    def forget(self) -> None:
+        """Keep nothing: the state or the problem has changed at once, by an event."""
+        self.kept.steps = 0
+
+    def _find(self, u: Floats, t: float) -> None:
+        """Find the fastest rate, to be kept for some steps."""
+        self.kept.fastest, self.kept.steps = _MARGIN * self.fastest_rate(u, t), _KEPT
 
     def suits(self, until: float) -> bool:
         """Whether this is likely to beat an implicit method: many unknowns, and few stages for a typical step."""
@@ -66,13 +97,14 @@ class Chebyshev:
         """(size,) the state after `count` stages."""
         first, rows = coefficients(count)
         before, here = u, u + first[0] * dt * f
+        after, spare = np.empty_like(u), np.empty_like(u)
         when = first[1]
         for mu, nu, slope, start, at in rows:
             rate = self.system.rate(here, t + min(when, BEFORE) * dt)
-            after = np.empty_like(u)
             self.system.team(_stage, len(u), np.array([1.0 - mu - nu, mu, nu, slope * dt, start * dt]), u, here, before,
                       rate, f, after, least=LONG_VECTOR)
             before, here, when = here, after, at
+            after, spare = spare, before
         return here
 
 

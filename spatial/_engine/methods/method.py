@@ -1,7 +1,7 @@
 """What a method for one step in time must offer to the step control."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
@@ -14,7 +14,7 @@ Attempt = Callable[[float], tuple[Floats, Floats]]
 
 
 class Method(Protocol):
-    """A one-step method: it keeps nothing from step to step that changes the result."""
+    """A one-step method: it keeps nothing from step to step that changes the result, unless it is `Remembering`."""
 
     @property
     def system(self) -> System:
@@ -31,4 +31,22 @@ class Method(Protocol):
 
         `tolerated` is the L2 error, averaged over its place, that a step may make in each species.
         """
+        ...
+
+
+@runtime_checkable
+class Fading(Protocol):
+    """A method that can also tell what later becomes of an error."""
+
+    def left_of(self, error: Floats, u: Floats, t: float, later: float, tolerated: Mapping[Species, float]) -> Floats:
+        """(size,) at least what is left of an `error` [of the state `u` at `t`] when `later` [s] have gone by."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A method that keeps something about the problem from step to step."""
+
+    def forget(self) -> None:
+        """Keep nothing: the state or the problem has changed at once, by an event."""
         ...

@@ -4,6 +4,7 @@ Differences between neighbours are summed, not products with a diagonal: what on
 what the other gains to the last digit, and an even field does not drift by the rounding of row sums.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from spatial.geometry.place import Floats, Ints, Place
 
 _MOST_BANDS = 3  # a grid has one for each axis
+_ROUNDING = 1e-12  # relative: bricks that differ by so little were meant to be alike
 _CHUNK = 4096  # elements whose sums stay in the cache
 
 
@@ -84,6 +86,73 @@ def bands(place: Place) -> Bands | None:
     across = np.zeros((len(apart), len(place)))
     np.add.at(across, (np.searchsorted(apart, high - low), low), place.transmissibility)
     return Bands(apart, across)
+
+
+@dataclass(frozen=True, eq=False)
+class Even:
+    """A full box of bricks that are all alike: nothing needs to be read of them."""
+
+    shape: tuple[int, int, int]  # bricks along x, y and z; z varies fastest
+    exchange: Floats  # (3,) transmissibility along x, y and z, over the measure [1/um^2]
+
+
+def even(place: Place, along: Bands) -> Even | None:
+    """The place as an even grid; None where bricks or links differ by more than rounding, or one is missing.
+
+    Its strides tell its shape: a band that joins neighbours along z is 1 apart, along y a row, along x a layer.
+    """
+    n, strides = len(place), along.apart.tolist()
+    lengths = [after // stride for stride, after in zip(strides, [*strides[1:], n], strict=True)]
+    if strides[0] != 1 or math.prod(lengths) != n or not _constant(place.measure):
+        return None
+    exchange = np.zeros(_MOST_BANDS)
+    for k, (stride, length) in enumerate(zip(strides, lengths, strict=True)):
+        linked = np.arange(n) // stride % length < length - 1
+        across = along.across[k]
+        if across[~linked].any() or not _constant(across[linked]):
+            return None
+        exchange[-1 - k] = across[linked].mean() / place.measure.mean()
+    x, y, z = [1] * (_MOST_BANDS - len(lengths)) + lengths[::-1]
+    return Even((x, y, z), exchange)
+
+
+def _constant(values: Floats) -> bool:
+    """Whether these are positive and the same but for rounding."""
+    return bool(len(values) and 0.0 < values.max() <= values.min() * (1.0 + _ROUNDING))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def spread_evenly(shape: tuple[int, int, int], exchange: Floats, D: Floats, c: Floats, gain: Floats,
+                  low: int, high: int) -> None:
+    """Add -D K c / V to the gain of m species on an even grid; both are flat, brick after brick, m values in each.
+
+    In the rows along z from low to high. Beyond a sealed face a row stands for its own neighbour.
+    """
+    m, width = len(D), shape[1]
+    length = shape[2] * m
+    layer = width * length
+    speed = np.empty(length)
+    for j in range(length):
+        speed[j] = D[j % m]
+    for row in range(low, high):
+        start, x, y = row * length, row // width, row % width
+        here = c[start:start + length]
+        left = c[start - layer:start - layer + length] if x > 0 else here
+        right = c[start + layer:start + layer + length] if x < shape[0] - 1 else here
+        front = c[start - length:start] if y > 0 else here
+        back = c[start + length:start + 2 * length] if y < width - 1 else here
+        found = gain[start:start + length]
+        for j in range(length):
+            found[j] += speed[j] * (exchange[0] * ((left[j] - here[j]) + (right[j] - here[j]))
+                                    + exchange[1] * ((front[j] - here[j]) + (back[j] - here[j])))
+        _along_row(found[m:], here[:length - m], here[m:], speed[m:], exchange[2])
+        _along_row(found[:length - m], here[m:], here[:length - m], speed[m:], exchange[2])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _along_row(found: Floats, there: Floats, here: Floats, speed: Floats, exchange: float) -> None:
+    for j in range(len(found)):
+        found[j] += speed[j] * exchange * (there[j] - here[j])
 
 
 @njit(cache=True, nogil=True, fastmath=True)

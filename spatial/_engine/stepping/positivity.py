@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from spatial._engine.methods.tolerance import Tolerance, errors, peaks
+from spatial._engine.methods.tolerance import Tolerance, errors, peaks, tolerated
 from spatial._engine.operators.repair import repair
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
@@ -41,6 +41,13 @@ class Start:
     def worst(self, error: Floats) -> tuple[Species | None, float]:
         """The species with the largest error, on average or anywhere, and that over what is allowed."""
         return largest(errors(self.system, error, self.allowed), peaks(self.system, error, self.u, self.tolerance))
+
+
+def arriving(start: Start, after: Floats) -> Start:
+    """A step's start for errors beside the larger of the states at its start and at its end, `after`."""
+    larger = np.maximum(np.abs(start.u), np.abs(after))
+    allowed = tolerated(start.system, larger, start.tolerance)
+    return Start(start.system, larger, start.t, start.tolerance, allowed)
 
 
 def mend(start: Start, u: Floats) -> Species | None:

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from spatial._engine.methods.master_equation import MasterEquation
-from spatial._engine.methods.method import Method
+from spatial._engine.methods.method import Method, Remembering
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.stepping.step_length import advance, after_event, first_step
+from spatial._engine.stepping.step_length import SETTLING, advance, after_event, after_opening, first_step
 from spatial._engine.system.events import risen
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
@@ -47,6 +47,8 @@ class Continuous:
         self.u, self.t = u, 0.0
         self._events, self._check_event = self.system.events, check_event
         self._dt = first_step(self.system, u, 0.0, tolerance)
+        self._opened = -np.inf  # s: when a channel last opened or closed
+        self._forget()
         self._heights = self._events.heights(u, 0.0)
         self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
                                         "steps": 0, "rejected steps": 0, _SMALLEST: self.system.smallest(u)}
@@ -67,10 +69,12 @@ class Continuous:
             while self.t < t + plan.dt:
                 self._step(t + plan.dt)
         before = self.u.copy()
-        happened, self._heights = self._events.after_step(self.u, self.t, self.t - t, plan, self.rng, self.system.add,
-                                                          self._heights)
+        happened, opened, self._heights = self._events.after_step(
+            self.u, self.t, self.t - t, plan, self.rng, self.system.add, self._heights)
         if happened:
             self._after_event(before)
+        if opened:
+            self._after_opening()
         return self.t - t
 
     def at_instant(self) -> None:
@@ -81,8 +85,9 @@ class Continuous:
             self._after_event(before)
 
     def _step(self, end: float) -> None:
-        """A step of the field alone."""
-        done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance)
+        """A step of the field alone; the first after a channel has opened or closed need not follow what fades."""
+        settling = SETTLING if self.t == self._opened else 0.0
+        done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance, settling)
         self.u, self.t, self._dt = done.u, done.t, done.suggested
         self.counted["steps"] += 1
         self.counted["rejected steps"] += done.rejected
@@ -131,7 +136,19 @@ class Continuous:
         """A shorter next step, as far as the event that changed the state `before` takes one."""
         if self._check_event is not None:
             self._check_event(before, self.u, self.t)
+        self._forget()
         self._dt = after_event(self.system, before, self.u, self.t, self._dt, self.tolerance)
+
+    def _after_opening(self) -> None:
+        """A next step that begins anew, since a channel has opened or closed."""
+        self._forget()
+        self._opened = self.t
+        self._dt = after_opening(self.system, self.u, self.t, self._dt, self.tolerance)
+
+    def _forget(self) -> None:
+        """Have the method keep nothing from before an event."""
+        if isinstance(self.method, Remembering):
+            self.method.forget()
 
 
 class Counted:
@@ -150,7 +167,7 @@ class Counted:
         start = self.t
         self.u, self.t = self.engine.advance(self.u, self.t, stop, self.rng, self.longest)
         dt = self.t - start
-        _, self._heights = self._events.after_step(self.u, self.t, dt, None, self.rng, self._deposit, self._heights)
+        *_, self._heights = self._events.after_step(self.u, self.t, dt, None, self.rng, self._deposit, self._heights)
         self.counted["steps"] += 1
         self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.smallest(self.u))
         return dt

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from spatial._engine.operators.diffusion import bands, stiffness
+from spatial._engine.operators.diffusion import bands, even, stiffness
 from spatial._engine.operators.fipy_terms import lift_terms
 from spatial._engine.system.events import scheduled
 from spatial._engine.system.jacobian import sparse
@@ -30,9 +30,13 @@ def assemble(model: Model) -> System:
         place, D = of[0].place, np.array([species.D for species in of])
         operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
         diffusion[name] = D
-    found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz and len(of) == 1}
-    grids = {name: along for name, along in found.items() if along}
-    system = System(model, layout, operators, diffusion, (), *_lift(model, layout), scheduled(model, layout), grids)
+    found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz}
+    alike = {name: even(layout.places[name][0].place, along) for name, along in found.items() if along}
+    boxes = {name: box for name, box in alike.items() if box}
+    grids = {name: along for name, along in found.items() if along and name not in boxes}
+    lifted, constant = _lift(model, layout)
+    events = scheduled(model, layout)
+    system = System(model, layout, operators, diffusion, (), lifted, constant, events, grids, boxes)
     return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
 
 

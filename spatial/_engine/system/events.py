@@ -84,10 +84,12 @@ class Events:
         return bool(acting) or rose, heights
 
     def after_step(self, u: Floats, t: float, dt: float, plan: "Plan | None", rng: np.random.Generator,
-                   deposit: Deposit, heights: Heights) -> tuple[bool, Heights]:
-        """Let all that happens at the end `t` of a step of `dt` [s] act on `u`; whether something did, and the heights
-        after it."""
-        happened = False
+                   deposit: Deposit, heights: Heights) -> tuple[bool, bool, Heights]:
+        """Let all that happens at the end `t` of a step of `dt` [s] act on `u`.
+
+        Returns whether something happened besides channels, whether a channel opened or closed, and the heights after.
+        """
+        happened = opened = False
         if self.each_step:
             before = u.copy()
             happened |= self._phase(u, t, deposit, (
@@ -96,9 +98,9 @@ class Events:
         if plan is not None:
             self._phase(u, t, deposit, ((mechanism, event, path.gains(plan.dt)) for (mechanism, event), path
                                         in zip(self.channels, plan.paths, strict=True)))
-            happened |= any(path.first <= plan.dt for path in plan.paths)
+            opened = any(path.first <= plan.dt for path in plan.paths)
         rose, heights = self._rises(u, t, rng, deposit, heights)
-        return happened or rose, heights
+        return happened or rose, opened, heights
 
     def _rises(self, u: Floats, t: float, rng: np.random.Generator, deposit: Deposit,
                heights: Heights) -> tuple[bool, Heights]:

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from spatial._engine.operators.diffusion import Bands, rows, spread, spread_along, zeros
-from spatial._engine.operators.team import Team
+from spatial._engine.operators.diffusion import Bands, Even, rows, spread, spread_along, spread_evenly, zeros
+from spatial._engine.operators.team import WORTH_SHARING, Team
 from spatial._engine.system.events import Events
 from spatial._engine.system.layout import Layout, State, lay_out
 from spatial.checks import InputError
@@ -64,6 +64,7 @@ class System:
     constant: Floats  # (size,) what they add whatever the state [unit of each species per s]
     events: Events
     bands: Mapping[str, Bands] = field(default_factory=dict)  # of the places that are grids
+    even: Mapping[str, Even] = field(default_factory=dict)  # of those whose bricks are all alike
     team: Team = field(default_factory=Team)  # the threads that share long sweeps
     drifting: frozenset[Species] = frozenset()  # what the method changes besides
 
@@ -98,7 +99,11 @@ class System:
     def _spread(self, name: str, K: csr_matrix, c: Floats, gain: Floats) -> None:
         """Add the diffusion of all species of a place to their gain, both (n, m)."""
         of, D = self.layout.places[name], self.diffusion[name]
-        if len(of) == 1 and name in self.bands:
+        if name in self.even:
+            x, y, z = self.even[name].shape
+            self.team(spread_evenly, x * y, (x, y, z), self.even[name].exchange, D, c.reshape(-1), gain.reshape(-1),
+                      least=WORTH_SHARING // z)
+        elif len(of) == 1 and name in self.bands:
             along = self.bands[name]
             self.team(spread_along, len(c), along.apart, along.across, of[0].place.measure, D, c, gain)
         else:
