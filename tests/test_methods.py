@@ -18,7 +18,8 @@ from spatial._engine.methods.chebyshev import Chebyshev, chebyshev, stages_for
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance, tolerated
-from spatial._engine.operators.diffusion import bands, even, rows, spread, spread_along, spread_evenly, stiffness, zeros
+from spatial._engine.operators.diffusion import bands, even, rows, spread, spread_along, spread_evenly, stiffness
+from spatial._engine.operators.registers import sums, zeros
 from spatial._engine.operators.team import Team
 from spatial._engine.stepping.stepper import Continuous
 from spatial._engine.system.assembly import assemble
@@ -253,21 +254,27 @@ def inverses(blocks: Floats) -> Floats:
     return found
 
 
-@pytest.mark.parametrize("m", [1, 2, 3, 5])
+def by_source(blocks: Floats) -> Floats:
+    """Blocks as the sweeps store them."""
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 5, 8, 9, 20])
 def test_compiled_sweeps_are_the_matrix_they_stand_for(m):
     K, V, tau, B = operator(m)
     x, b = np.random.default_rng(0).random((2, len(V), m))
     y, wanted = np.empty_like(x), np.einsum("nsr,nr->ns", B, x) + tau * (K @ x) / V[:, None]
-    times(zeros(m), *rows(K), V, tau, B, x, y, 0, len(V))
-    np.testing.assert_allclose(y, wanted, rtol=1e-11)
-    left(zeros(m), *rows(K), V, tau, B, b, x, y, 0, len(V))
+    stored = by_source(B)
+    times(sums(m), *rows(K), V, tau, stored, x, y, 0, len(V))
+    np.testing.assert_allclose(y, wanted, rtol=1e-11, atol=1e-14 * abs(wanted).max())
+    left(sums(m), *rows(K), V, tau, stored, b, x, y, 0, len(V))
     np.testing.assert_allclose(y, b - wanted, atol=1e-10 * abs(wanted).max())
     inverse = inverses(B)
     np.testing.assert_allclose(inverse @ B, np.broadcast_to(np.eye(m), B.shape), atol=1e-12)
-    relaxed(zeros(m), *rows(K), V, tau, B, inverse, b, x, y, 0, len(V))
+    relaxed(sums(m), *rows(K), V, tau, stored, by_source(inverse), b, x, y, 0, len(V))
     np.testing.assert_allclose(y, x + np.einsum("nsr,nr->ns", inverse, b - wanted), atol=1e-10 * abs(wanted).max())
     gain = np.zeros_like(x)
-    spread(zeros(m), *rows(K), V, tau, x, gain, 0, len(V))
+    spread(sums(m), *rows(K), V, tau, x, gain, 0, len(V))
     np.testing.assert_allclose(gain, -tau * (K @ x) / V[:, None], atol=1e-10 * abs(wanted).max())
 
 

@@ -1,7 +1,9 @@
 """Compiled kernels on one place: (n, m) arrays of n elements and m species, dense blocks (n, m, m).
 
-The sweeps are with the matrix A = B + diag(tau) K / V of a place of m species. They begin with `zero`, m zeros
-(`_engine.operators.diffusion.zeros`): its type tells the compiler what m is, so that a row's sums stay in registers.
+The sweeps are with the matrix A = B + diag(tau) K / V of a place of m species. Blocks are stored by source: B[e, r, s]
+is the entry of row s and column r, so that what one species gives to all lies together. Kernels begin with `zero`, m
+zeros (`_engine.operators.registers`): a tuple tells the compiler what m is, so that a row's sums and values stay in
+registers; sweeps for many species take an array, since registers would not hold them.
 They may contract a * b + c but not reorder sums: a reordered sum is vectorised along the row, with
 gathers that cost more than they save (118 125 elements, 4 species: 5.7 ms a sweep against 4.2 ms).
 Differences between neighbours are summed, as in `_engine.operators.diffusion`.
@@ -9,33 +11,46 @@ Each works on the rows from `low` to `high`, for `Team` to share out, and gives 
 """
 
 from numba import njit
-from numba.cpython.unsafe.tuple import tuple_setitem
+
+from spatial._engine.operators.registers import put, room
 
 _compiled = njit(cache=True, nogil=True, fastmath={"contract"})
+_inlined = njit(cache=True, nogil=True, fastmath={"contract"}, inline="always")
 
 
-@_compiled
-def _row(zero, indptr, indices, K, V, tau, B, x, i):  # type: ignore[no-untyped-def]
-    """Row i of A x."""
-    found = zero
+@_inlined
+def _row(zero, here, found, indptr, indices, K, V, tau, B, x, i):  # type: ignore[no-untyped-def]
+    """Row i of A x; `here` is x[i], and `found` has room for the row."""
+    for s in range(len(zero)):
+        found = put(found, s, 0.0)
     for k in range(indptr[i], indptr[i + 1]):
         w, j = K[k], indices[k]
         for s in range(len(zero)):
-            found = tuple_setitem(found, s, found[s] + w * (x[j, s] - x[i, s]))
+            found = put(found, s, found[s] + w * (x[j, s] - here[s]))
     inverse = 1.0 / V[i]
     for s in range(len(zero)):
-        value = found[s] * tau[s] * inverse
-        for r in range(len(zero)):
-            value += B[i, s, r] * x[i, r]
-        found = tuple_setitem(found, s, value)
+        found = put(found, s, found[s] * tau[s] * inverse)
+    for r in range(len(zero)):
+        for s in range(len(zero)):
+            found = put(found, s, found[s] + B[i, r, s] * here[r])
     return found
+
+
+@_inlined
+def _loaded(zero, here, x, i):  # type: ignore[no-untyped-def]
+    """x[i], in the room of `here`."""
+    for s in range(len(zero)):
+        here = put(here, s, x[i, s])
+    return here
 
 
 @_compiled
 def times(zero, indptr, indices, K, V, tau, B, x, y, low, high):  # type: ignore[no-untyped-def]
     """y = A x."""
+    here, found = room(zero), room(zero)
     for i in range(low, high):
-        found = _row(zero, indptr, indices, K, V, tau, B, x, i)
+        here = _loaded(zero, here, x, i)
+        found = _row(zero, here, found, indptr, indices, K, V, tau, B, x, i)
         for s in range(len(zero)):
             y[i, s] = found[s]
 
@@ -43,43 +58,55 @@ def times(zero, indptr, indices, K, V, tau, B, x, y, low, high):  # type: ignore
 @_compiled
 def left(zero, indptr, indices, K, V, tau, B, b, x, y, low, high):  # type: ignore[no-untyped-def]
     """y = b - A x."""
+    here, found = room(zero), room(zero)
     for i in range(low, high):
-        found = _row(zero, indptr, indices, K, V, tau, B, x, i)
+        here = _loaded(zero, here, x, i)
+        found = _row(zero, here, found, indptr, indices, K, V, tau, B, x, i)
         for s in range(len(zero)):
             y[i, s] = b[i, s] - found[s]
 
 
 @_compiled
 def relaxed(zero, indptr, indices, K, V, tau, B, inverse, b, x, y, low, high):  # type: ignore[no-untyped-def]
-    """y = x + inverse (b - A x), with blocks `inverse` (n, m, m)."""
+    """y = x + inverse (b - A x), with blocks `inverse` (n, m, m) by source."""
+    here, found = room(zero), room(zero)
     for i in range(low, high):
-        found = _row(zero, indptr, indices, K, V, tau, B, x, i)
+        here = _loaded(zero, here, x, i)
+        found = _row(zero, here, found, indptr, indices, K, V, tau, B, x, i)
+        for r in range(len(zero)):
+            missing = b[i, r] - found[r]
+            for s in range(len(zero)):
+                here = put(here, s, here[s] + inverse[i, r, s] * missing)
         for s in range(len(zero)):
-            value = x[i, s]
-            for r in range(len(zero)):
-                value += inverse[i, s, r] * (b[i, r] - found[r])
-            y[i, s] = value
+            y[i, s] = here[s]
 
 
 @_compiled
 def product(zero, inverse, b, y, low, high):  # type: ignore[no-untyped-def]
-    """y = inverse b."""
+    """y = inverse b, with blocks `inverse` by source."""
+    found = room(zero)
     for i in range(low, high):
         for s in range(len(zero)):
-            found = 0.0
-            for r in range(len(zero)):
-                found += inverse[i, s, r] * b[i, r]
-            y[i, s] = found
+            found = put(found, s, 0.0)
+        for r in range(len(zero)):
+            value = b[i, r]
+            for s in range(len(zero)):
+                found = put(found, s, found[s] + inverse[i, r, s] * value)
+        for s in range(len(zero)):
+            y[i, s] = found[s]
 
 
 @_compiled
 def onto(zero, indptr, indices, P, x, y, add, low, high):  # type: ignore[no-untyped-def]
     """y = P x, or y += P x, with a sparse P of any shape."""
+    found = room(zero)
     for i in range(low, high):
-        found = zero
+        for s in range(len(zero)):
+            found = put(found, s, 0.0)
         for k in range(indptr[i], indptr[i + 1]):
+            w, j = P[k], indices[k]
             for s in range(len(zero)):
-                found = tuple_setitem(found, s, found[s] + P[k] * x[indices[k], s])
+                found = put(found, s, found[s] + w * x[j, s])
         for s in range(len(zero)):
             y[i, s] = y[i, s] + found[s] if add else found[s]
 
@@ -119,32 +146,42 @@ def smoothers(zero, blocks, tau, diagonal, V, damping, inverse, low, high):  # t
 
 
 @_compiled
+def by_source(zero, J, h, B, low, high):  # type: ignore[no-untyped-def]
+    """B = 1 - h J, stored by source; J is stored by target."""
+    for e in range(low, high):
+        for r in range(len(zero)):
+            for s in range(len(zero)):
+                B[e, r, s] = -h * J[e, s, r]
+            B[e, r, r] += 1.0
+
+
+@_compiled
 def eliminated(zero, none, moving, still, B, inverse, above, below, reduced, low, high):  # type: ignore[no-untyped-def]
     """What `place_matrix.Still` holds of B, and what remains of it; `none` is `zeros` of the number of still species.
 
-    The species `moving` remain, as many as `zero` has zeros.
+    The species `moving` remain, as many as `zero` has zeros. B and what remains of it are stored by source.
     """
     for e in range(low, high):
         found = inverse[e]
         for c in range(len(none)):
             for d in range(len(none)):
-                found[c, d] = B[e, still[c], still[d]]
+                found[c, d] = B[e, still[d], still[c]]
         _invert(none, found)
         for a in range(len(zero)):
             for c in range(len(none)):
                 value = 0.0
                 for d in range(len(none)):
-                    value += B[e, moving[a], still[d]] * found[d, c]
+                    value += B[e, still[d], moving[a]] * found[d, c]
                 above[e, a, c] = value
         for c in range(len(none)):
             for a in range(len(zero)):
                 value = 0.0
                 for d in range(len(none)):
-                    value += found[c, d] * B[e, still[d], moving[a]]
+                    value += found[c, d] * B[e, moving[a], still[d]]
                 below[e, c, a] = value
         for a in range(len(zero)):
             for b in range(len(zero)):
-                value = B[e, moving[a], moving[b]]
+                value = B[e, moving[b], moving[a]]
                 for c in range(len(none)):
-                    value -= above[e, a, c] * B[e, still[c], moving[b]]
-                reduced[e, a, b] = value
+                    value -= above[e, a, c] * B[e, moving[b], still[c]]
+                reduced[e, b, a] = value

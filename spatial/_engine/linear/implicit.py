@@ -46,6 +46,7 @@ class Implicit:
     layout: Layout
     places: Mapping[str, PlaceMatrix]
     flow: csr_matrix  # h J of what flows between places
+    into: Mapping[str, csr_matrix]  # its rows for each place into which something flows
     team: Team
 
     def solve(self, f: Floats, guess: Floats | None = None) -> Floats:
@@ -69,10 +70,13 @@ class Implicit:
         return product - self.flow @ k if self.flow.nnz else product
 
     def _place_by_place(self, r: Floats) -> Floats:
-        """(size,) approximate solution within every place."""
-        block, x = self.layout.block, np.empty_like(r)
-        for name, matrix in self.places.items():
-            matrix.precondition(block(r, name), block(x, name))
+        """(size,) approximate solution within every place, the last first, with what flows in from those done."""
+        block, x = self.layout.block, np.zeros_like(r)
+        for name, matrix in reversed(list(self.places.items())):
+            right = block(r, name)
+            if name in self.into:
+                right = right + (self.into[name] @ x).reshape(right.shape)
+            matrix.precondition(right, block(x, name))
         return x
 
 
@@ -88,4 +92,16 @@ def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accurac
         allowed = _SOLVE / accuracy * np.array([tolerated.get(species, np.inf) for species in of])
         D = np.array([species.D for species in of])
         places[name] = place_matrix(prepared.hierarchies[name], D, linearisation.blocks[name], h, allowed, team)
-    return Implicit(layout, places, h * linearisation.between, team)
+    flow = h * linearisation.between
+    return Implicit(layout, places, flow, _into_places(layout, flow), team)
+
+
+def _into_places(layout: Layout, flow: csr_matrix) -> dict[str, csr_matrix]:
+    """The rows of the flow between places for each place into which something flows."""
+    found = dict[str, csr_matrix]()
+    for name, of in layout.places.items():
+        start = layout.starts[name]
+        rows = flow[start:start + len(of) * len(of[0].place)]
+        if rows.nnz:
+            found[name] = csr_matrix(rows)
+    return found

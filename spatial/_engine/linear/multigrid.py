@@ -14,7 +14,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
 from spatial._engine.linear.blocks import left, onto, product, relaxed, smoothers
-from spatial._engine.operators.diffusion import rows, zeros
+from spatial._engine.operators.diffusion import rows
+from spatial._engine.operators.registers import sums, zeros
 from spatial._engine.operators.team import Team
 from spatial.geometry.place import Floats
 
@@ -86,7 +87,7 @@ class Cycle:
 
     levels: tuple[Level, ...]
     tau: Floats
-    B: tuple[Floats, ...]  # (n, m, m) on each level but the last
+    B: tuple[Floats, ...]  # (n, m, m) on each level but the last, by source
     smoother: tuple[Floats, ...]  # damped inverses of the blocks on the diagonal, likewise
     coarsest: Floats  # inverse of the coarsest matrix, or of each of its blocks where grouping found no more
     team: Team
@@ -98,7 +99,7 @@ class Cycle:
     def _cycle(self, depth: int, b: Floats) -> Floats:
         if depth == len(self.levels) - 1:
             return self._solved(b)
-        level, team, n, zero = self.levels[depth], self.team, len(b), zeros(len(self.tau))
+        level, team, n, zero = self.levels[depth], self.team, len(b), sums(len(self.tau))
         matrix = (*rows(level.K), level.V, self.tau, self.B[depth])
         smoother = self.smoother[depth]
         x, y, coarse = np.empty_like(b), np.empty_like(b), np.empty((level.up.shape[1], b.shape[1]))
@@ -115,12 +116,12 @@ class Cycle:
         if self.coarsest.ndim == 2:
             return np.asarray((self.coarsest @ b.ravel()).reshape(b.shape))
         x = np.empty_like(b)
-        self.team(product, len(b), zeros(len(self.tau)), self.coarsest, b, x)
+        self.team(product, len(b), sums(len(self.tau)), self.coarsest, b, x)
         return x
 
 
 def cycle(hierarchy: tuple[Level, ...], tau: Floats, B: Floats, team: Team) -> Cycle:
-    """The V-cycle for the matrix B + diag(tau) K / V of a place."""
+    """The V-cycle for the matrix B + diag(tau) K / V of a place; B is stored by source."""
     blocks = [B]
     for level, below in pairwise(hierarchy):
         mean = level.down @ blocks[-1].reshape(len(level.V), -1)
@@ -143,7 +144,7 @@ def _inverse(level: Level, tau: Floats, B: Floats) -> Floats:
     """The dense inverse of the coarsest level's matrix."""
     n, m, _ = B.shape
     matrix = np.zeros((n, m, n, m))
-    matrix[np.arange(n), :, np.arange(n), :] = B
+    matrix[np.arange(n), :, np.arange(n), :] = B.transpose(0, 2, 1)
     stiff = level.K.toarray() / level.V[:, None]
     for s, t in enumerate(tau):
         matrix[:, s, :, s] += t * stiff

@@ -10,9 +10,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spatial._engine.linear.blocks import eliminated, times
+from spatial._engine.linear.blocks import by_source, eliminated, times
 from spatial._engine.linear.multigrid import Cycle, Level, cycle
-from spatial._engine.operators.diffusion import rows, zeros
+from spatial._engine.operators.diffusion import rows
+from spatial._engine.operators.registers import sums, zeros
 from spatial._engine.operators.team import Team
 from spatial.geometry.place import Floats
 
@@ -37,7 +38,7 @@ class PlaceMatrix:
 
     level: Level
     tau: Floats  # (m,) um^2
-    B: Floats  # (n, m, m)
+    B: Floats  # (n, m, m), by source
     reacts: bool
     still: Still
     cycle: Cycle  # for the species that diffuse
@@ -56,7 +57,7 @@ class PlaceMatrix:
 
     def times(self, x: Floats, y: Floats) -> None:
         """Write the product with `x` into `y`, both (n, m)."""
-        self.team(times, len(x), zeros(len(self.tau)), *rows(self.level.K), self.V, self.tau, self.B, x, y)
+        self.team(times, len(x), sums(len(self.tau)), *rows(self.level.K), self.V, self.tau, self.B, x, y)
 
     def enough(self, rough: Floats) -> Floats:
         """(m,) residual to leave in each species, as the root of sum V r^2, given a rough solution (n, m).
@@ -96,7 +97,8 @@ def place_matrix(hierarchy: tuple[Level, ...], D: Floats, J: Floats, h: float, a
 
     `allowed` (m,) is what a solution may err.
     """
-    tau, B = h * D, np.eye(len(D)) - h * J
+    tau, B = h * D, np.empty(J.shape)
+    team(by_source, len(B), zeros(len(D)), J, h, B)
     still, reduced = _eliminated(B, np.flatnonzero(D), np.flatnonzero(D == 0), team)
     return PlaceMatrix(hierarchy[0], tau, B, bool(J.any()), still,
                        cycle(hierarchy, tau[still.moving], reduced, team), allowed, team)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numba.cpython.unsafe.tuple import tuple_setitem
 from scipy.sparse import coo_matrix, csr_matrix
 
+from spatial._engine.operators.registers import put, room
 from spatial.geometry.place import Floats, Ints, Place
 
 _MOST_BANDS = 3  # a grid has one for each axis
@@ -46,23 +46,18 @@ def rows(K: csr_matrix) -> tuple[Any, Any, Any]:
     return K.indptr.view(np.uint32), K.indices.view(np.uint32), K.data
 
 
-def zeros(m: int) -> tuple[float, ...]:
-    """m zeros: what a kernel for m species starts its sums from, and by whose type it is compiled for m.
-
-    (Kernels made by a function of m would not find each other in numba's cache, and be compiled in every run.)
-    """
-    return (0.0,) * m
-
-
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def spread(zero, indptr, indices, K, V, D, c, gain, low, high):  # type: ignore[no-untyped-def]
     """Add -D K c / V to the (n, m) gain of m species, in the rows from low to high; `zero` is `zeros(m)`."""
+    here, found = room(zero), room(zero)
     for i in range(low, high):
-        found = zero
+        for s in range(len(zero)):
+            here = put(here, s, c[i, s])
+            found = put(found, s, 0.0)
         for k in range(indptr[i], indptr[i + 1]):
             w, j = K[k], indices[k]
             for s in range(len(zero)):
-                found = tuple_setitem(found, s, found[s] + w * (c[j, s] - c[i, s]))
+                found = put(found, s, found[s] + w * (c[j, s] - here[s]))
         for s in range(len(zero)):
             gain[i, s] -= D[s] * found[s] / V[i]
 

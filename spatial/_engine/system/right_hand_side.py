@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from spatial._engine.operators.diffusion import Bands, Even, rows, spread, spread_along, spread_evenly, zeros
+from spatial._engine.operators.diffusion import Bands, Even, rows, spread, spread_along, spread_evenly
+from spatial._engine.operators.registers import sums
 from spatial._engine.operators.team import WORTH_SHARING, Team
 from spatial._engine.system.events import Events
 from spatial._engine.system.layout import Layout, State, lay_out
@@ -107,7 +108,7 @@ class System:
             along = self.bands[name]
             self.team(spread_along, len(c), along.apart, along.across, of[0].place.measure, D, c, gain)
         else:
-            self.team(spread, len(c), zeros(len(of)), *rows(K), of[0].place.measure, D, c, gain)
+            self.team(spread, len(c), sums(len(of)), *rows(K), of[0].place.measure, D, c, gain)
 
     def gains(self, u: Floats, t: float, terms: Iterable[Term] | None = None) -> Iterator[tuple[Mechanism, Gains]]:
         """The mechanism of each of these terms, by default of all, with its gains per measure of where it acts."""
