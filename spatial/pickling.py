@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from inspect import getattr_static
 from multiprocessing.context import get_spawning_popen
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -99,8 +99,6 @@ def _is_lost_in_worker(thing: Any) -> bool:
 
 def _is_looked_into(thing: Any) -> bool:
     """Whether a thing pickles as what it is made of, so that its parts tell."""
-    if isinstance(thing, (MappingProxyType, ModuleType)):
-        return False
     if isinstance(thing, _HOLDERS):
         return True
     if not hasattr(thing, "__dict__") and not hasattr(thing, "__slots__"):
