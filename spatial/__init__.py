@@ -26,10 +26,11 @@ from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.probes import Probe, at, each, mean, over, peak, total
 from spatial.observe.recording import Recording
-from spatial.simulate import FewMolecules, simulate
+from spatial.simulate import FewMolecules, OtherParameters, simulate
 
 __all__ = [
-    "Capacitor", "Electrolyte", "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "Place", "Probe",
-    "Recording", "Region", "Species", "Tetrahedra", "Tolerance", "at", "discretise", "each", "graded_grid", "grid",
-    "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest", "shells", "simulate", "total", "well_mixed",
+    "Capacitor", "Electrolyte", "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "OtherParameters",
+    "Place", "Probe", "Recording", "Region", "Species", "Tetrahedra", "Tolerance", "at", "discretise", "each",
+    "graded_grid", "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest", "shells", "simulate",
+    "total", "well_mixed",
 ]

@@ -1,5 +1,6 @@
 """What is simulated: species, the mechanisms that change them, and the model that lists both."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
@@ -11,15 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial.checks import InputError, number
+from spatial.frozen import read_only
 from spatial.geometry.contact import check_places, meet
 from spatial.geometry.place import Floats, Place
+from spatial.pickling import obstacle
 
 
 @dataclass(frozen=True, eq=False)
 class Species:
     """Something that has a concentration on a place: a molecule, a gating variable, a weight.
 
-    A species is its own key: `c[calcium]` is the concentration of `calcium`.
+    A species is its own key: `c[calcium]` is the concentration of `calcium`. Nothing in it changes, so a deep copy of
+    what names it names the same one, as it is with strings. Pickling makes another: pickle what belongs together, such
+    as a model and its probes, in one go.
     """
 
     name: str
@@ -38,6 +43,19 @@ class Species:
         if shape not in ((), (len(self.place),)):
             raise InputError(f"species {self.name!r} has an initial value of shape {shape}; "
                              f"{self.place.name!r} has {len(self.place)} elements")
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """Make an array of initial values read-only."""
+        if np.ndim(self.initial):
+            object.__setattr__(self, "initial", read_only(np.asarray(self.initial)))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._freeze()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Species":
+        return self
 
     def __repr__(self) -> str:
         return f"<{self.name} in {self.place.name}>"
@@ -328,6 +346,9 @@ class Model:
 
     `fipy_terms` adds FiPy terms to a species' rate of change, made by a function of its `CellVariable`, such as
     `lambda c: DiffusionTerm(coeff=D, var=c)`. They are linear in c and do not change with time.
+
+    A model can be pickled, which raises `InputError` where a mechanism or a FiPy term holds what cannot be, such as a
+    lambda. A copy by `copy.deepcopy` has mechanisms of its own and the same species, so that all probes fit it too.
     """
 
     species: tuple[Species, ...]
@@ -353,6 +374,27 @@ class Model:
 
     def __iter__(self) -> Iterator[Species]:
         return iter(self.species)
+
+    def __getstate__(self) -> dict[str, Any]:
+        parts: list[tuple[str, Any]] = [(type(mechanism).__name__, mechanism) for mechanism in self.mechanisms]
+        parts += [(f"fipy_terms of {species.name!r}", terms) for species, terms in self.fipy_terms.items()]
+        for name, part in parts:
+            reason = obstacle(part, name)
+            if reason is not None:
+                raise InputError(f"this model cannot be pickled: {reason}")
+        return dict(self.__dict__)
+
+    def __copy__(self) -> "Model":
+        return self._with(self.__dict__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Model":
+        return self._with(copy.deepcopy(self.__dict__, memo))
+
+    def _with(self, state: Mapping[str, Any]) -> "Model":
+        """A model of this state, which has been checked: unlike pickles, copies may hold functions of any kind."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(state)
+        return copied
 
     def with_mechanisms(self, *mechanisms: Mechanism) -> "Model":
         """This model with more mechanisms."""

@@ -2,7 +2,7 @@
 
 import platform
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,6 +20,7 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.stepper import Continuous, Counted, Stepper
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
+from spatial._engine.system.parameters import parameters_of
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
@@ -41,6 +42,14 @@ class FewMolecules(UserWarning):
     """Concentrations are continuous where there are only a few molecules."""
 
 
+SHOWN = 3
+"""Parameters that `simulate` names where those of its start are others."""
+
+
+class OtherParameters(UserWarning):
+    """A run starts from a state of a model with other parameters."""
+
+
 Way = Literal["hybrid", "stochastic"]
 """Whether molecules are continuous or counted."""
 
@@ -56,7 +65,9 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
 
     Probes are read at the start, before and after every event, and after steps at least `every` [s]
     apart (0: after all). `frames` is given the fields at each of `frame_times`, on which steps land.
-    `start` is the state to start from, such as that of `rest(model)`; by default the species' initial values.
+    `start` is the state to start from, such as that of `rest(model)`; by default the species' initial values. It must
+    have the species of the model, by name, on the same places; it warns with `OtherParameters` where it was made with
+    others. `state.but({ip3: 1.0})` is a state with other values.
     The same model, seed and tolerance give the same recording. With `method` "hybrid" concentrations are
     continuous, and channels and vesicles random; it warns with `FewMolecules` where a channel has so few
     molecules around it that they are random too. With "stochastic" every molecule is: the master equation on
@@ -124,9 +135,45 @@ def _start(system: System, start: State | None) -> Floats:
     """(size,) the state a run starts from."""
     if start is None:
         return system.initial()
-    if list(start.layout.columns) != list(system.layout.columns):
-        raise InputError("the state to start from is not one of this model; take that of rest(model)")
-    return start.values.copy()
+    given = {species.name: species for species in start.layout.columns}
+    _check_fits(system.model, given)
+    if start.made_with is not None:
+        _warn_of_others(parameters_of(system.model).differences(start.made_with))
+    u = np.empty(system.layout.size)
+    for species in system.model:
+        system.layout.values(u, species)[:] = start[given[species.name]]
+    return u
+
+
+def _check_fits(model: Model, given: Mapping[str, Species]) -> None:
+    """Raise `InputError` unless a state of the species `given`, by name, is one of a model like this one."""
+    wanted = {species.name: species for species in model}
+    reasons = []
+    if missing := [name for name in wanted if name not in given]:
+        reasons.append(f"it has no {_listed(missing)}")
+    if left_over := [name for name in given if name not in wanted]:
+        reasons.append(f"the model has no {_listed(left_over)}")
+    for name, species in wanted.items():
+        if name in given and not species.place.is_same(given[name].place):
+            reasons.append(f"its {name!r} is on another place, {given[name].place!r}, than that of the model, "
+                           f"{species.place!r}")
+    if reasons:
+        raise InputError(f"the state to start from is not one of this model: {'; '.join(reasons)}; take that of "
+                         "rest(model), or of a model with the same species on the same places")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names, in the order of the model."""
+    return ", ".join(map(repr, names))
+
+
+def _warn_of_others(differences: Sequence[str]) -> None:
+    """Warn of parameters that are others than those of the model whose state a run starts from."""
+    if differences:
+        more = len(differences) - SHOWN
+        shown = "; ".join(differences[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        warnings.warn(f"the state to start from was made with other parameters: {shown}; take rest(model) of this "
+                      "model, unless that is what you want", OtherParameters, stacklevel=5)
 
 
 def _method(system: System, engine: Engine, until: float, tolerance: Tolerance,

@@ -129,7 +129,7 @@ class Branch:
         one = cell(self.values, ip3)
         system = assemble(one.model)
         u = system.initial()
-        ca, store, _, h = (system.state(u)[species] for species in one.model)
+        ca, store, _, h = (system.layout.values(u, species) for species in one.model)
         ca[:], store[:] = calcium, (TOTAL - calcium) / self.values.rho
         h[:] = one.model.mechanisms[0].rest(calcium, ip3)
         rate = system.rate(u, 0.0)[system.layout.index(one.calcium)[0]]

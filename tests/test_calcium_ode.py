@@ -144,7 +144,7 @@ def fixed_point(ip3: float) -> tuple[float, Floats]:
 
     def state(calcium: float) -> Floats:
         u = system.initial()
-        ca, store, _, h = (system.state(u)[species] for species in one.model)
+        ca, store, _, h = (system.layout.values(u, species) for species in one.model)
         ca[:], store[:], h[:] = calcium, (TOTAL - calcium) / AM.rho, receptor.rest(calcium, ip3)
         return u
 

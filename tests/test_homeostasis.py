@@ -216,8 +216,8 @@ def gain_in_block(loop: MeanField) -> tuple[float, float, dict[str, float]]:
     one = experiment(with_neurons(ecs, loop, [len(ecs) // 2], SHARE * ecs.measure[0]), loop, -1.0)
     begin, rates, kept = rest(one.model), list[float](), dict[str, float]()
     for change in (-step, step):
-        begin[one.species[DRIVE]][:] = -1.0 + change
-        seen = simulate(one.model, 60.0, one.watch, tolerance=Tolerance(1e-5), start=begin)
+        start = begin.but({one.species[DRIVE]: -1.0 + change})
+        seen = simulate(one.model, 60.0, one.watch, tolerance=Tolerance(1e-5), start=start)
         rates.append(seen[RATE][-1])
         kept = drifts(one, seen)
     return sum(rates) / 2, (rates[1] - rates[0]) / (2 * step), kept

@@ -48,9 +48,10 @@ def process(D: float) -> Process:
 def wave(D: float) -> tuple[Floats, Floats]:
     """Times and Ca2+ at 15, 20 and 25 um after the first 2 um were given 1 uM."""
     one = process(D)
-    one.rest[one.calcium][one.calcium.place.centres[:, 0] < 2 * um] = 1 * uM
+    at_one_end = one.calcium.place.centres[:, 0] < 2 * um
+    start = one.rest.but({one.calcium: np.where(at_one_end, 1 * uM, one.rest[one.calcium])})
     probe = at(one.calcium, [(15, 0, 0), (20, 0, 0), (25, 0, 0)])
-    run = simulate(one.model, 5 * s, [probe], start=one.rest)
+    run = simulate(one.model, 5 * s, [probe], start=start)
     return run.times, run["calcium at points"]
 
 

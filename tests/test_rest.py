@@ -98,11 +98,13 @@ def test_events_and_chance_play_no_part():
     assert rest(disturbed)[one.calcium] == pytest.approx(rest(one.model)[one.calcium], rel=1e-12)
 
 
-def test_it_starts_only_its_own_model_and_is_left_as_it_was():
-    one, other = cell(AM, 0.2), cell(AM, 0.2)
+def test_it_starts_its_own_model_and_its_like_alone_and_is_left_as_it_was():
+    one, alike = cell(AM, 0.2), cell(AM, 0.2)
     state = rest(one.model)
     before = state.values.copy()
     simulate(one.model, 0.1, [total(one.calcium)], start=state)
     assert (state.values == before).all()
-    with pytest.raises(InputError, match=r"^the state to start from is not one of this model; take that of rest"):
-        simulate(other.model, 0.1, start=state)
+    run = simulate(alike.model, 0.1, [total(alike.calcium)], start=state)
+    assert run["total calcium"][0] == alike.calcium.place.measure @ state[one.calcium]
+    with pytest.raises(InputError, match=r"^the state to start from is not one of this model: .*; take that of rest"):
+        simulate(process()[0], 0.1, start=state)

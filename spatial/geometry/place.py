@@ -77,6 +77,9 @@ class Place:
         self.__dict__.update(state)
         self._freeze()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Place":
+        return self  # nothing in it can change
+
     def __len__(self) -> int:
         return len(self.measure)
 

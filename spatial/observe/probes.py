@@ -1,6 +1,6 @@
 """What to watch during a run: named numbers read from the concentrations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,11 @@ from spatial.view import View
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A name, a unit, and what to read: one number or (k,) numbers from the whole concentrations."""
+    """A name, a unit, and what to read: one number or (k,) numbers from the whole concentrations.
+
+    A probe pickles if `read` does: make it a function at the top of a module, or a `functools.partial` of one, as the
+    functions here do.
+    """
 
     name: str
     unit: str
@@ -55,6 +59,35 @@ def over(species: Species, points: Species) -> Probe:
     return Probe(f"{species.name} at {points.place.name}", species.unit, partial(_at_elements, species, elements))
 
 
+def at_elements(species: Species, elements: Ints | Sequence[int], name: str = "") -> Probe:
+    """The value at (k,) elements of the species' place, called `name` or as `at` is."""
+    chosen = np.asarray(elements, np.int64)
+    return Probe(name or f"{species.name} at points", species.unit, partial(_at_elements, species, chosen))
+
+
+def mean_around(species: Species, where: Place, name: str = "") -> Probe:
+    """The mean of a species over the elements that `where` touches, weighted by the measure of `where`.
+
+    So it is what a membrane sees on average, or a part of a volume.
+    """
+    weight, elements = where.measure / where.total, where.touches[species.place.name]
+    return Probe(name or f"mean {species.name} at {where.name}", species.unit,
+                 partial(_weighted_at_elements, species, weight, elements))
+
+
+def weighted_sum(name: str, unit: str, weights: Mapping[Species, float | Floats]) -> Probe:
+    """The sum of several species, each summed over its place with a weight: a number, or (n,) one for each element.
+
+    With the measure of its place as weight a species counts with its amount.
+    """
+    return Probe(name, unit, partial(_sum_of_weighted, _rows(weights)))
+
+
+def weighted_size(name: str, unit: str, weights: Mapping[Species, float | Floats]) -> Probe:
+    """The sum of the sizes, without their signs, of what `weighted_sum` adds up: what a drift is compared with."""
+    return Probe(name, unit, partial(_sum_of_sizes, _rows(weights)))
+
+
 def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], Floats | float]) -> Probe:
     """What a function of the concentrations around each element of `where` gives: a gate, a probability."""
     return Probe(name, unit, partial(_nearby, where, read))
@@ -62,6 +95,24 @@ def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], F
 
 def _weighted(species: Species, weight: Floats, c: Concentrations) -> float:
     return float(weight @ c[species])
+
+
+def _rows(weights: Mapping[Species, float | Floats]) -> tuple[tuple[Species, Floats], ...]:
+    """Each species with its (n,) weights."""
+    return tuple((species, np.array(np.broadcast_to(weight, len(species.place)), float))
+                 for species, weight in weights.items())
+
+
+def _sum_of_weighted(rows: Sequence[tuple[Species, Floats]], c: Concentrations) -> float:
+    return sum(float(weight @ c[species]) for species, weight in rows)
+
+
+def _sum_of_sizes(rows: Sequence[tuple[Species, Floats]], c: Concentrations) -> float:
+    return sum(float(abs(weight) @ abs(c[species])) for species, weight in rows)
+
+
+def _weighted_at_elements(species: Species, weight: Floats, elements: Ints, c: Concentrations) -> float:
+    return float(weight @ c[species][elements])
 
 
 def _largest(species: Species, c: Concentrations) -> float:

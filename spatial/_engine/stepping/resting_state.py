@@ -10,8 +10,10 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import advance, first_step
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
+from spatial._engine.system.parameters import parameters_of
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
+from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
 
@@ -27,7 +29,8 @@ def rest(model: Model) -> State:
     Steps follow the model's own course and grow as it comes to rest, so that what is conserved stays so and an
     unstable state is not taken for a steady one. What depends on time is as at t = 0; events and chance
     play no part: random channels stay as they are. What no mechanism reads, such as a ledger of what has
-    left, keeps its initial value. Raises `InputError` naming what still changes if it does not settle.
+    left, keeps its initial value. The state knows the parameters that the model was made with: a run of a model with
+    others warns. Raises `InputError` naming what still changes if it does not settle.
     """
     system = assemble(Model(model.species, [_AtStart(each) for each in model.mechanisms], model.fipy_terms))
     minding = {species for term in system.terms for species in term.reads} | {one for one in model if one.D > 0}
@@ -36,7 +39,7 @@ def rest(model: Model) -> State:
     for _ in range(_STEPS):
         worst, speed = _fastest(system, u, system.rate(u, 0.0), minding)
         if speed < _STILL or quiet == _SEVERAL:
-            return _with_ledgers(assemble(model), u, minding)
+            return _settled(assemble(model), u, minding)
         done = advance(method, u, 0.0, dt, np.inf, _TOLERANCE)
         moves = _fastest(system, u, (done.u - u) / done.dt, minding)[1]
         quiet = quiet + 1 if done.dt >= _LONG and moves < _STILL else 0
@@ -69,9 +72,9 @@ def _fastest(system: System, u: Floats, rate: Floats, minding: set[Species]) -> 
     return worst, speeds[worst] if worst else 0.0
 
 
-def _with_ledgers(system: System, u: Floats, minding: set[Species]) -> State:
-    """The settled state, with what no mechanism reads as it was."""
+def _settled(system: System, u: Floats, minding: set[Species]) -> State:
+    """The settled state, with what no mechanism reads as it was, and with the parameters of its model."""
     for one in system.model:
         if one not in minding:
             system.layout.values(u, one)[:] = one.initial
-    return system.state(u)
+    return State(read_only(u), system.layout, parameters_of(system.model))

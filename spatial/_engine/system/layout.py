@@ -1,12 +1,15 @@
 """Where each species lies in the flat state."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from spatial.checks import InputError
+from spatial._engine.system.parameters import Parameters
+from spatial.checks import InputError, each_element, number
+from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Species
 
@@ -90,18 +93,51 @@ def lay_out(species: tuple[Species, ...]) -> Layout:
     return Layout(places, starts, columns, size)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """The concentrations of a model: `state[species]` is a read-only view (n,) of its part of the flat array."""
 
     values: Floats
     layout: Layout
+    made_with: Parameters | None = None  # of the model that it is the state of, if it is to be kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "values", read_only(self.values))
 
     def __getitem__(self, species: Species) -> Floats:
         part = self.layout.slices.get(species)
         if part is None:
-            raise InputError(f"{species!r} is not a species of this model; "
-                             f"it has {sorted(s.name for s in self.layout.columns)}")
+            raise InputError(f"{species!r} is not a species of this model; it has {self._names}")
         values = self.values[part]
         values.flags.writeable = False
         return values
+
+    @property
+    def _names(self) -> list[str]:
+        return sorted(species.name for species in self.layout.columns)
+
+    def but(self, changes: Mapping[Species, float | Floats]) -> "State":
+        """Return this state with other values of some species: for each a number, or (n,) one for each element.
+
+        A species of a model that was built anew counts as that of its name on the same place.
+        Raises `InputError` for a species that the state has not, for values of the wrong shape, and for values that
+        are not finite, or negative where the species is not signed.
+        """
+        values = np.array(self.values)
+        for species, value in changes.items():
+            own = self._own(species)
+            name = f"state: value of {own.name!r}"
+            number(name, value, may_be_negative=own.signed)
+            each_element(name, value, own.place)
+            self.layout.values(values, own)[:] = value
+        return replace(self, values=read_only(values))
+
+    def _own(self, species: Species) -> Species:
+        """The species of this state that another object stands for."""
+        if species in self.layout.columns:
+            return species
+        for own in self.layout.columns:
+            if own.name == species.name and own.place.is_same(species.place):
+                return own
+        raise InputError(f"state: {species!r} is not a species of it; it has {self._names}")

@@ -5,7 +5,9 @@ one end let K+ out for Na+. All ions diffuse and drift in both: the current that
 them, leaves elsewhere, and returns outside. Where cells are not coupled, no ion passes inside from slice to slice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -131,16 +133,17 @@ def furnished(settings: BufferingSettings) -> Mesh:
 
 def _currents(membrane: list[Mechanism], potassium: Species, potential: Species) -> tuple[Probe, ...]:
     """Outward currents through the membrane [pA/um^2] by slice: that of K+, and all."""
-    def through(name: str, of: Species, per: float) -> Probe:
-        def read(c: Concentrations) -> Floats:
-            found = np.zeros(len(of.place))
-            for one in membrane:
-                found += gains(c, one).get(of, 0.0) / per
-            return found
+    acting = tuple(membrane)
+    return (Probe(K_CURRENT, "pA/um^2", partial(_through, acting, potassium, CHARGE)),
+            Probe(CURRENT, "pA/um^2", partial(_through, acting, potential, -1.0)))
 
-        return Probe(name, "pA/um^2", read)
 
-    return through(K_CURRENT, potassium, CHARGE), through(CURRENT, potential, -1.0)
+def _through(membrane: Sequence[Mechanism], of: Species, per: float, c: Concentrations) -> Floats:
+    """(n,) gain of a species by all mechanisms of a membrane over what there is of it `per` pA."""
+    found = np.zeros(len(of.place))
+    for one in membrane:
+        found += gains(c, one).get(of, 0.0) / per
+    return found
 
 
 def along(observed: Observed) -> Floats:

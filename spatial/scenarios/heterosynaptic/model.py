@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from multiprocessing import get_context
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from spatial.geometry.place import Floats, Mesh
 from spatial.mechanisms.drawn_exocytosis import DrawnExocytosis, Waits, draw_waits
 from spatial.mechanisms.exocytosis import Exocytosis
 from spatial.model import Mechanism, Model, Species
-from spatial.observe.recording import Recording, Series
+from spatial.observe.recording import Recording
 from spatial.scenarios.heterosynaptic.settings import BLOCKS, FEWEST, INTACT, HeterosynapticSettings
 from spatial.scenarios.parts.experiment import Experiment
 from spatial.scenarios.parts.neighbourhood import Neighbourhood, neighbourhood
@@ -58,7 +57,7 @@ class Run:
     calcium: float  # highest mean Ca2+ of the process [uM]
     drift: float  # the largest of what is conserved, over its turnover
     smallest: float  # concentration
-    recording: dict[str, Any] | None  # the parts of the whole recording, where it was asked for
+    recording: Recording | None  # the whole, where it was asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,18 +224,7 @@ def run(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed
     vesicles = {kind: float(recording[f"total fused {kind} vesicles"][-1]) for kind in ("ATP", "D-serine")}
     return Run(block, seed, active, values, vesicles, float(recording["mean calcium"].max()),
                max(drifts(experiment, recording).values()), float(recording.provenance["smallest concentration"]),
-               _parts(recording) if keep else None)
-
-
-def _parts(recording: Recording) -> dict[str, Any]:
-    """A recording as what can be sent from process to process."""
-    series = {name: (one.unit, one.values) for name, one in recording.series.items()}
-    return {"times": recording.times, "series": series, "provenance": dict(recording.provenance)}
-
-
-def recording_of(parts: Mapping[str, Any]) -> Recording:
-    """The recording of such parts."""
-    return Recording(parts["times"], {name: Series(*one) for name, one in parts["series"].items()}, parts["provenance"])
+               recording if keep else None)
 
 
 @dataclass(frozen=True, eq=False)

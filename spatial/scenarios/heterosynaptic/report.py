@@ -23,7 +23,6 @@ from spatial.scenarios.heterosynaptic.model import (
     case,
     heterosynaptic,
     place_of,
-    recording_of,
     silent,
 )
 from spatial.scenarios.heterosynaptic.settings import (
@@ -55,7 +54,7 @@ def results(folder: Path, settings: HeterosynapticSettings, jobs: int = 1,
     found = heterosynaptic(settings, jobs, progress and (lambda simulated: progress(simulated, 0.0)))
     save_table(folder / "heterosynaptic.csv", rows(found))
     kept = next(run.recording for run in found.runs if run.recording)
-    write_recording(recording_of(kept), folder / "recording.h5")
+    write_recording(kept, folder / "recording.h5")
     write_summary(summary(found), folder / "summary.json")
     matrix(folder / "matrix.png", found)
     curves(folder / "distance.png", found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spatial.geometry.place import Floats, Mesh
 from spatial.model import Model, Species
-from spatial.observe.probes import Probe
+from spatial.observe.probes import Probe, weighted_size, weighted_sum
 from spatial.simulate import Progress
 
 
@@ -19,15 +19,17 @@ class Conserved:
     @property
     def probe(self) -> Probe:
         """The quantity's value during a run [uM um^3 where the weights are 1]."""
-        return Probe(f"conserved {self.name}", "uM um^3", lambda c: sum(
-            float((weight * species.place.measure) @ c[species]) for species, weight in self.weights.items()))
+        return weighted_sum(f"conserved {self.name}", "uM um^3", self._amounts)
 
     @property
     def turnover(self) -> Probe:
         """The sum of the absolute values of its parts: what a drift is compared with."""
-        return Probe(f"turnover {self.name}", "uM um^3", lambda c: sum(
-            float(abs(weight * species.place.measure) @ abs(c[species]))
-            for species, weight in self.weights.items()))
+        return weighted_size(f"turnover {self.name}", "uM um^3", self._amounts)
+
+    @property
+    def _amounts(self) -> dict[Species, float | Floats]:
+        """For each species, its weight times the measure of its place."""
+        return {species: weight * species.place.measure for species, weight in self.weights.items()}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from spatial.mechanisms.exocytosis import Emptying
 from spatial.mechanisms.glutamate_transporter import DENSITY, IN_TISSUE, KM_MATCHED, Transporter
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.frames import Film
-from spatial.observe.probes import Probe, total
+from spatial.observe.probes import Probe, at_elements, mean_around, total, weighted_sum
 from spatial.observe.recording import Recording
 from spatial.scenarios.parts.experiment import Conserved, Experiment, after
 from spatial.scenarios.parts.settings import LEDGER
@@ -134,8 +134,8 @@ class _Uptake:
     @property
     def held(self) -> Probe:
         """Glutamate bound or taken [uM um^3]."""
-        return Probe(f"glutamate on the {self.name}", "uM um^3", lambda c: sum(
-            float(one.place.measure @ c[one]) for one in self.holding))
+        return weighted_sum(f"glutamate on the {self.name}", "uM um^3",
+                            {one: one.place.measure for one in self.holding})
 
 
 def _uptake(name: str, where: Place, density: float, glutamate: Species, ledger: Place,
@@ -159,13 +159,9 @@ def _beyond(mesh: Mesh, shape: Cleft, settings: ReleaseSettings) -> Floats:
 
 def _views(mesh: Mesh, shape: Cleft, glutamate: Species) -> tuple[Probe, ...]:
     """Glutamate [uM]: means over the cleft and over the PSD, and at the neighbours."""
-    def over(name: str, place: Place) -> Probe:
-        weight, index = place.measure / place.total, place.touches["ecs"]
-        return Probe(name, "uM", lambda c: float(weight @ c[glutamate][index]))
-
-    at = mesh["ecs"].nearest(shape.neighbours)
-    return (over(IN_CLEFT, mesh["cleft"]), over(AT_PSD, mesh[PSD]),
-            Probe(AT_NEIGHBOURS, "uM", lambda c: c[glutamate][at]))
+    neighbours = mesh["ecs"].nearest(shape.neighbours)
+    return (mean_around(glutamate, mesh["cleft"], IN_CLEFT), mean_around(glutamate, mesh[PSD], AT_PSD),
+            at_elements(glutamate, neighbours, AT_NEIGHBOURS))
 
 
 def observe(release: Release, frame_times: Iterable[float] = (), progress: Progress | None = None) -> Observed:

@@ -24,7 +24,7 @@ from spatial.mechanisms.kir41 import Kir41
 from spatial.mechanisms.sodium_potassium_pump import SodiumPotassiumPump
 from spatial.model import Mechanism, Model, Species
 from spatial.observe.frames import Film
-from spatial.observe.probes import Probe
+from spatial.observe.probes import Probe, at_elements, mean_around, weighted_sum
 from spatial.observe.recording import Recording
 from spatial.scenarios.parts.experiment import Conserved, Experiment
 from spatial.scenarios.parts.glial_membrane import Ions
@@ -114,7 +114,7 @@ def burst(settings: PotassiumSettings) -> Burst:
     species = (potassium, beyond, *inside, V, *neurons, leaving, spent)
     conserved = (Conserved("K+", dict.fromkeys((potassium, beyond, inside[0], neurons[0], leaving, spent), 1.0)),
                  Conserved("charge", charge(inside, V)))
-    watch = (*_views(mesh, potassium), _potential(V),
+    watch = (*_views(mesh, potassium), at_elements(V, [0], "V"),
              *_takers(mesh, settings, [*glia, *cells], (potassium, beyond)),
              *(probe for one in conserved for probe in (one.probe, one.turnover)))
     experiment = Experiment("potassium", mesh, Model(species, [*glia, *cells, *releases, passage]), watch, (potassium,),
@@ -178,17 +178,9 @@ def _linings(mesh: Mesh, settings: PotassiumSettings) -> list[Place]:
 
 def _views(mesh: Mesh, potassium: Species) -> tuple[Probe, ...]:
     """K+ [uM]: means over the process' membrane, the cleft, and the neuropil."""
-    def over(name: str, place: Place) -> Probe:
-        weight, index = place.measure / place.total, place.touches["ecs"]
-        return Probe(name, "uM", lambda c: float(weight @ c[potassium][index]))
-
     beside = mesh[PLASMA_MEMBRANE if PLASMA_MEMBRANE in mesh else "presynaptic membrane"]
-    return over(BESIDE, beside), over(IN_CLEFT, mesh["cleft"]), over(AROUND, mesh["neuropil"])
-
-
-def _potential(V: Species) -> Probe:
-    """V of the process."""
-    return Probe("V", "mV", lambda c: float(c[V][0]))
+    return (mean_around(potassium, beside, BESIDE), mean_around(potassium, mesh["cleft"], IN_CLEFT),
+            mean_around(potassium, mesh["neuropil"], AROUND))
 
 
 def _takers(mesh: Mesh, settings: PotassiumSettings, mechanisms: list[Mechanism],
@@ -205,7 +197,7 @@ def _takers(mesh: Mesh, settings: PotassiumSettings, mechanisms: list[Mechanism]
     here, beyond = potassium[0].place.measure, potassium[1].place.measure * active
     return [taken(BY_KIR, True, Kir41, IonLeak), taken(BY_GLIAL_PUMP, True, SodiumPotassiumPump),
             taken(BY_PUMP, False, SodiumPotassiumPump), taken(BY_LEAK, False, IonLeak),
-            Probe(IN_ECS, "uM um^3", lambda c: float(here @ c[potassium[0]] + beyond @ c[potassium[1]]))]
+            weighted_sum(IN_ECS, "uM um^3", {potassium[0]: here, potassium[1]: beyond})]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ level. Around one source everything depends on distance alone, so that the place
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -133,12 +134,9 @@ def bound(times: Floats, c: Floats, on: float, off: float, resting: float = 0.0)
     return found
 
 
-def _first_order(loss: float) -> Callable[[Mesh, tuple[Species, ...], Species, float], Fates]:
+def _lost(loss: float, mesh: Mesh, chain: tuple[Species, ...], gone: Species, faster: float) -> Fates:
     """A single molecule, lost at a rate [1/s]."""
-    def fates(mesh: Mesh, chain: tuple[Species, ...], gone: Species, faster: float) -> Fates:
-        return Fates((Conversion(mesh[ECS], chain[0], gone, faster * loss),), (faster * loss,))
-
-    return fates
+    return Fates((Conversion(mesh[ECS], chain[0], gone, faster * loss),), (faster * loss,))
 
 
 def _purines(mesh: Mesh, chain: tuple[Species, ...], gone: Species, faster: float) -> Fates:
@@ -168,7 +166,7 @@ D_SERINE = Transmitter(
     (Listener("NMDA receptors' co-agonist site", 0, "rise of co-agonist occupancy", _coagonist),),
     vesicle=8_000 * molecule,  # twice the 4000 of a 50 nm vesicle of ATP; choice
     emptying=50 * ms,  # astrocytes' fusion pores stay narrow for long; choice
-    extent=400 * um, lasts=60 * s, fates=_first_order(ASCT.first_order))
+    extent=400 * um, lasts=60 * s, fates=partial(_lost, ASCT.first_order))
 ATP = Transmitter(
     "ATP", (Stage("ATP", 300), Stage("ADP", 350), Stage("AMP", 400), Stage("adenosine", 600)),
     (Listener("P2Y1 receptors", 0, "occupied by ATP", _p2y1),
@@ -187,7 +185,7 @@ GABA = Transmitter(
     (Listener("GABA-A receptors outside synapses", 0, "rise of occupancy", _gaba_a),),
     vesicle=3_000 * molecule,  # as glutamate; choice
     emptying=1 * ms,  # choice
-    extent=100 * um, lasts=2 * s, fates=_first_order(50 / s))  # uptake; choice
+    extent=100 * um, lasts=2 * s, fates=partial(_lost, 50 / s))  # uptake; choice
 TRANSMITTERS: Mapping[str, Transmitter] = {one.name: one for one in (D_SERINE, ATP, GLUTAMATE, GABA)}
 
 

@@ -17,7 +17,7 @@ from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
-from spatial.observe.probes import Probe
+from spatial.observe.probes import at_elements
 from spatial.output.tortuosity_figure import fitted_traces
 from spatial.simulate import simulate
 
@@ -79,7 +79,7 @@ def _recorded(of: Block, source: int, seen: Ints, D: float, tolerance: Tolerance
     flux = place.total / until  # the mean rises to 1 uM
     point = Place("pipette", 0, np.ones(1), place.centres[[source]], touches={place.name: np.array([source], np.int64)})
     probe = Species("TMA", place, D=D, scale=0.1)
-    watch = Probe("electrodes", probe.unit, lambda c: c[probe][seen])
+    watch = at_elements(probe, seen, "electrodes")
     run = simulate(Model([probe], [Injection(point, probe, flux)]), until, [watch], every=until / _NOTED,
                    tolerance=tolerance)
     return Traces(place.centres[source], place.centres[seen], run.times[1:], run.series[watch.name].values[1:], flux, D)
