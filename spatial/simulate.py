@@ -29,6 +29,7 @@ from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.units import MOLECULES, nm
+from spatial.view import reading
 
 Progress = Callable[[float, float], None]
 """Called after every step with the simulated time and the step's length [s]."""
@@ -204,7 +205,8 @@ class _Diary:
     def note(self, t: float, c: Concentrations) -> None:
         self.times.append(t)
         for probe, values in zip(self.watch, self.values, strict=True):
-            values.append(np.atleast_1d(np.asarray(probe.read(c), float)).copy())
+            value = reading(f"probe {probe.name!r}", probe.read, c)
+            values.append(np.atleast_1d(np.asarray(value, float)).copy())
 
     def recording(self, provenance: dict[str, Any]) -> Recording:
         series = {probe.name: Series(probe.unit, np.array(values))
@@ -231,4 +233,4 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Fr
             stepper.at_instant()
             diary.note(stepper.t, system.state(stepper.u))
         if frames is not None and stop in frame_times:
-            frames.write(stepper.t, system.state(stepper.u))
+            reading(type(frames).__name__, frames.write, stepper.t, system.state(stepper.u))

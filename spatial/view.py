@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
+from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Species
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,17 @@ class View:
             values = np.maximum(values, 0.0)
         values.flags.writeable = False
         return values
+
+
+def reading(who: str, read: Callable[..., T], *arguments: Any) -> T:
+    """Call a function that may only read what it is given, and return what it returns.
+
+    Raises `InputError`, naming who, where it writes into that.
+    """
+    try:
+        return read(*arguments)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise InputError(f"{who} changes in place what it sees, which is read-only; work on a copy, c[species].copy(), "
+                         "and return gains") from error

@@ -40,7 +40,20 @@ def discretise(shape: Tetrahedra) -> Mesh:
         places.append(volume_place(name, shape.points[vertices], cells, alpha, conducting))
     membranes = [_membrane(name, shape, triangles, local) for name, triangles in shape.membranes.items()]
     parts = [_part(region.part, shape, k, local) for k, region in enumerate(shape.regions) if region.part]
+    _check_names({"region": places, "membrane": membranes, "part of a region": parts})
     return Mesh.of(*places, *membranes, *parts)
+
+
+def _check_names(kinds: dict[str, list[Place]]) -> None:
+    """Raise `InputError` where a region, a membrane or a part bears the name of another."""
+    known = dict[str, tuple[str, Place]]()
+    for kind, places in kinds.items():
+        for place in places:
+            if place.name in known:
+                first, other = known[place.name]
+                raise InputError(f"a {first} and a {kind} are both called {place.name!r}, {other!r} and {place!r}; "
+                                 "give each a name of its own")
+            known[place.name] = kind, place
 
 
 def _conducting(regions: Sequence[Region]) -> Floats:

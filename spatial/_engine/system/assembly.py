@@ -15,7 +15,7 @@ from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Gains, Mechanism, Model, Species, events_of
-from spatial.view import View
+from spatial.view import View, reading
 
 
 def assemble(model: Model) -> System:
@@ -54,15 +54,18 @@ def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
 def _probe(system: System, mechanism: Mechanism) -> Term:
     """The species that a mechanism's rates read and change, found by calling them once on the initial state."""
     seen: dict[Species, None] = {}
+    kind = type(mechanism).__name__
     state = system.state(system.initial())
     try:
-        gains = mechanism.rates(View(state, mechanism.where, lambda species: seen.setdefault(species)), 0.0)
+        view = View(state, mechanism.where, lambda species: seen.setdefault(species))
+        gains = reading(kind, mechanism.rates, view, 0.0)
         _check_gains(system, mechanism, gains)
         for event in events_of(mechanism):
             for species in event.changes:
                 _check_known(system, mechanism, species)
     except InputError as error:
-        raise InputError(f"{type(mechanism).__name__}: {error}") from None
+        said = str(error)
+        raise InputError(said if said.startswith(kind) else f"{kind}: {said}") from None
     return Term(mechanism, tuple(seen), tuple(gains))
 
 

@@ -5,9 +5,10 @@ OnRise. Gains of one phase are added in the order of mechanisms, by the deposit 
 to whole molecules.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,9 @@ from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Channels, EachStep, Event, Gains, Mechanism, Model, OnRise, Path, events_of
-from spatial.view import View
+from spatial.view import View, reading
 
+T = TypeVar("T")
 Flags = NDArray[np.bool_]
 Heights = Sequence[Floats]
 """How far each OnRise of a model is above its threshold: (n,) over the elements where it acts."""
@@ -62,24 +64,26 @@ class Events:
 
     def heights(self, u: Floats, t: float) -> Heights:
         """How far each OnRise is above its threshold."""
-        return [event.height(self._view(u, mechanism), t) for mechanism, event in self.on_rise]
+        return [_call(mechanism, event.height, self._view(u, mechanism), t) for mechanism, event in self.on_rise]
 
     def plan(self, before: Floats, after: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
         """What channels do in `horizon` [s], at the mean of the states `before` and `after`; None without any."""
         if not self.channels:
             return None
         mean = (before + after) / 2
-        paths = [event.path(self._view(mean, mechanism), t, horizon, rng) for mechanism, event in self.channels]
+        paths = [_call(mechanism, event.path, self._view(mean, mechanism), t, horizon, rng)
+                 for mechanism, event in self.channels]
         return Plan(paths, min(horizon, *(path.first for path in paths)))
 
     def at_instant(self, u: Floats, t: float, rng: np.random.Generator, deposit: Deposit,
                    heights: Heights) -> tuple[bool, Heights]:
         """Let all that happens at the instant `t` act on `u`; whether something did, and the heights after it."""
-        acting = [taking for taking, times in zip(self.at_times, self._times, strict=True) if t in times]
+        acting = [pair for pair, times in zip(self.at_times, self._times, strict=True) if t in times]
         if acting:
             before = u.copy()
-            self._phase(u, t, deposit, ((mechanism, event, event.change(self._view(before, mechanism), t, rng))
-                                        for mechanism, event in acting))
+            self._phase(u, t, deposit, [
+                _Act(mechanism, event, partial(event.change, self._view(before, mechanism), t, rng))
+                for mechanism, event in acting])
         rose, heights = self._rises(u, t, rng, deposit, heights)
         return bool(acting) or rose, heights
 
@@ -92,12 +96,12 @@ class Events:
         happened = opened = False
         if self.each_step:
             before = u.copy()
-            happened |= self._phase(u, t, deposit, (
-                (mechanism, event, event.change(self._view(before, mechanism), t, dt, rng))
-                for mechanism, event in self.each_step))
+            happened = self._phase(u, t, deposit, [
+                _Act(mechanism, event, partial(event.change, self._view(before, mechanism), t, dt, rng))
+                for mechanism, event in self.each_step])
         if plan is not None:
-            self._phase(u, t, deposit, ((mechanism, event, path.gains(plan.dt)) for (mechanism, event), path
-                                        in zip(self.channels, plan.paths, strict=True)))
+            self._phase(u, t, deposit, [_Act(mechanism, event, partial(path.gains, plan.dt))
+                                        for (mechanism, event), path in zip(self.channels, plan.paths, strict=True)])
             opened = any(path.first <= plan.dt for path in plan.paths)
         rose, heights = self._rises(u, t, rng, deposit, heights)
         return happened or rose, opened, heights
@@ -113,28 +117,26 @@ class Events:
             if not acting:
                 return done > 0, heights
             before = u.copy()
-            self._phase(u, t, deposit, (
-                (mechanism, event, event.change(self._view(before, mechanism), t, where, rng))
-                for mechanism, event, where in acting))
+            self._phase(u, t, deposit, [
+                _Act(mechanism, event, partial(event.change, self._view(before, mechanism), t, where, rng))
+                for mechanism, event, where in acting])
         names = " and ".join(sorted({type(mechanism).__name__ for mechanism, _, _ in acting}))
         raise InputError(f"{names} set off again and again at t = {t:g} s, {_ROUNDS} times; what an event does must "
                          "not take its own height through the threshold again")
 
-    def _phase(self, u: Floats, t: float, deposit: Deposit,
-               acting: Iterable[tuple[Mechanism, Event, Gains]]) -> bool:
+    def _phase(self, u: Floats, t: float, deposit: Deposit, acts: Sequence["_Act"]) -> bool:
         """Deposit the gains of events that act together; whether any is not zero.
 
-        Raises `InputError` for gains that an event did not declare or that are not numbers, and where less than
-        nothing is left.
+        What each sees was put aside before the first acts. Raises `InputError` for gains that an event did not declare
+        or that are not numbers, and where less than nothing is left.
         """
-        happened, taken = False, list[tuple[Mechanism, Event]]()
-        for mechanism, event, gains in acting:
-            self._check_gains(mechanism, event, gains, t)
+        happened = False
+        for act in acts:
+            gains = _call(act.mechanism, act.gains)
+            self._check_gains(act.mechanism, act.event, gains, t)
             happened |= any(np.any(gain) for gain in gains.values())
-            deposit(u, mechanism, gains)
-            if event.takes:
-                taken.append((mechanism, event))
-        self._check_left(u, t, taken)
+            deposit(u, act.mechanism, gains)
+        self._check_left(u, t, [(act.mechanism, act.event) for act in acts if act.event.takes])
         return happened
 
     def _check_gains(self, mechanism: Mechanism, event: Event, gains: Gains, t: float) -> None:
@@ -167,6 +169,20 @@ class Events:
 
     def _view(self, u: Floats, mechanism: Mechanism) -> View:
         return View(State(u, self.layout), mechanism.where)
+
+
+@dataclass(frozen=True)
+class _Act:
+    """An event that acts now: whose it is, and what gives its gains."""
+
+    mechanism: Mechanism
+    event: Event
+    gains: Callable[[], Gains]
+
+
+def _call(mechanism: Mechanism, function: Callable[..., T], *arguments: Any) -> T:
+    """What a function of a mechanism's event returns; it may only read what it sees."""
+    return reading(type(mechanism).__name__, function, *arguments)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from spatial.checks import InputError
 from spatial.geometry.contact import to_concentration
 from spatial.geometry.place import Floats
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
-from spatial.view import View
+from spatial.view import View, reading
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,23 @@ class Term:
 
     def of(self, view: Concentrations, t: float) -> Gains:
         """The gains of a mechanism that sees `view`."""
-        gains = self.mechanism.rates(view, t)
+        gains = reading(self._kind, self.mechanism.rates, view, t)
         if gains.keys() != self._named:
             raise InputError(self._renamed(gains, t))
         return gains
+
+    @cached_property
+    def _kind(self) -> str:
+        return type(self.mechanism).__name__
 
     @cached_property
     def _named(self) -> frozenset[Species]:
         return frozenset(self.changes)
 
     def _renamed(self, gains: Gains, t: float) -> str:
-        kind = type(self.mechanism).__name__
         names, known = ([species.name for species in each] for each in (gains, self.changes))
-        return (f"{kind}: its rates name {names} at t = {t:g} s and named {known} at the start; they must name the "
-                "same species always, with a gain of 0 where there is none")
+        return (f"{self._kind}: its rates name {names} at t = {t:g} s and named {known} at the start; they must name "
+                "the same species always, with a gain of 0 where there is none")
 
 
 @dataclass(frozen=True, eq=False)
