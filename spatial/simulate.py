@@ -20,7 +20,6 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.stepper import Continuous, Counted, Stepper
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
-from spatial._engine.system.parameters import parameters_of
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Place
@@ -28,6 +27,7 @@ from spatial.model import Concentrations, Model, Species
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
+from spatial.parameters import parameters_of
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
 

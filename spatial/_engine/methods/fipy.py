@@ -142,9 +142,7 @@ def fipy_engine(system: System) -> FipyEngine:
 
 def _pairs(system: System) -> set[tuple[Species, Species]]:
     """Every species with each one in the same place that its rate depends on."""
-    gains = system.gains(system.initial(), 0.0)
-    return {(target, source) for term, (_, changed) in zip(system.terms, gains, strict=True)
-            for target in changed for source in term.reads}
+    return {(target, source) for term in system.terms for target in term.changes for source in term.reads}
 
 
 def _equations(species: tuple[Species, ...], model: Model, pairs: set[tuple[int, int]]) -> Equations:

@@ -10,12 +10,12 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import advance, first_step
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
-from spatial._engine.system.parameters import parameters_of
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
+from spatial.parameters import parameters_of
 
 _STEPS = 2000  # at most
 _STILL = 1e-7  # 1/s, of a species' size: slower than this it rests

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from spatial._engine.system.parameters import Parameters
 from spatial.checks import InputError, each_element, number
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Species
+from spatial.parameters import Parameters
 
 
 @dataclass(frozen=True, eq=False)
