@@ -15,6 +15,7 @@ for _name, _value in {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "FIPY
 from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.resting_state import rest
+from spatial._engine.system.layout import State
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.discretise import discretise
@@ -23,14 +24,14 @@ from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shells import shells
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.model import Mechanism, Model, Species
+from spatial.model import AtTimes, Channels, EachStep, Mechanism, Model, OnRise, Species
 from spatial.observe.probes import Probe, at, each, mean, over, peak, total
 from spatial.observe.recording import Recording
 from spatial.simulate import FewMolecules, OtherParameters, simulate
 
 __all__ = [
-    "Capacitor", "Electrolyte", "FewMolecules", "InputError", "Mechanism", "Mesh", "Model", "OtherParameters",
-    "Place", "Probe", "Recording", "Region", "Species", "Tetrahedra", "Tolerance", "at", "discretise", "each",
-    "graded_grid", "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest", "shells", "simulate",
-    "total", "well_mixed",
+    "AtTimes", "Capacitor", "Channels", "EachStep", "Electrolyte", "FewMolecules", "InputError", "Mechanism",
+    "Mesh", "Model", "OnRise", "OtherParameters", "Place", "Probe", "Recording", "Region", "Species", "State",
+    "Tetrahedra", "Tolerance", "at", "discretise", "each", "graded_grid", "grid", "in_homogenised_tissue", "mean",
+    "over", "peak", "pool", "rest", "shells", "simulate", "total", "well_mixed",
 ]
