@@ -243,7 +243,8 @@ def events_of(mechanism: "Mechanism") -> tuple[Event, ...]:
     """
     kind = type(mechanism).__name__
     events: tuple[Event, ...] = ()
-    if getattr_static(mechanism, "events", None) is not None:
+    if getattr_static(mechanism, "events", None) is not None or (
+            hasattr(type(mechanism), "__getattr__") and hasattr(mechanism, "events")):
         try:
             events = mechanism.events  # type: ignore[attr-defined]
         except Exception as error:
@@ -257,15 +258,27 @@ def events_of(mechanism: "Mechanism") -> tuple[Event, ...]:
     return events
 
 
+def _check_mechanism(mechanism: "Mechanism") -> None:
+    """Raise `InputError` unless an object has what a mechanism must have: a place, and rates."""
+    kind = mechanism.__name__ if isinstance(mechanism, type) else type(mechanism).__name__
+    if isinstance(mechanism, type):
+        raise InputError(f"{kind} is a class, not a mechanism; make one: {kind}(where, ...)")
+    if not isinstance(getattr(mechanism, "where", None), Place):
+        raise InputError(f"{kind} is no mechanism: its 'where' must be the place that it acts in")
+    if not callable(getattr(mechanism, "rates", None)):
+        raise InputError(f"{kind} is no mechanism: it has no method rates(c, t) that returns the gain of each species")
+
+
 def _check_event(kind: str, event: Event) -> None:
     """Raise `InputError` unless an event is whole: what it changes, what it takes of that, and how."""
-    if not isinstance(event, Event):
+    if type(event) not in (AtTimes, OnRise, EachStep, Channels):
         raise InputError(f"{kind}: {event!r} is among its events; each must be an AtTimes, OnRise, EachStep or "
                          "Channels")
     name = type(event).__name__
     for what in ("changes", "takes"):
-        if not all(isinstance(species, Species) for species in tuple(getattr(event, what))):
-            raise InputError(f"{kind}: {what} of its {name} must be a tuple of species")
+        species = getattr(event, what)
+        if not isinstance(species, tuple) or not all(isinstance(one, Species) for one in species):
+            raise InputError(f"{kind}: {what} of its {name} must be a tuple of species, such as (calcium,)")
     for species in event.takes:
         if species not in event.changes:
             raise InputError(f"{kind}: its {name} takes {species!r}, which it does not name in changes")
@@ -273,8 +286,12 @@ def _check_event(kind: str, event: Event) -> None:
         if not callable(getattr(event, what, nothing)):
             raise InputError(f"{kind}: {what} of its {name} must be a function")
     if isinstance(event, AtTimes):
-        if not np.isfinite(np.asarray(event.times, float)).all() or np.ndim(event.times) != 1:
+        times = np.asarray(event.times)
+        numbers = times.dtype.kind in "fiu" or not times.size
+        if times.ndim != 1 or not numbers or not np.isfinite(times.astype(float)).all():
             raise InputError(f"{kind}: times of its AtTimes must be finite numbers, one after the other")
+        if times.size and times.min() < 0:
+            raise InputError(f"{kind}: its AtTimes has an event at t = {times.min():g} s; a run begins at 0")
         if event.changes and event.change is nothing:
             raise InputError(f"{kind}: its AtTimes names what it changes and has no change; give it the function")
 
@@ -287,7 +304,8 @@ def _check_methods(mechanism: "Mechanism", events: tuple[Event, ...]) -> None:
         if meant is not None and meant not in declared:
             raise InputError(f"{kind}: its method {name!r} would never be called; declare {meant.__name__} in its "
                              "property events, or give the method another name")
-        if name != "events" and not events and get_close_matches(name.lower(), ["events"], cutoff=_ALIKE):
+        word = name.lower().strip("_")
+        if name != "events" and not events and word[:1] == "e" and get_close_matches(word, ["events"], cutoff=_ALIKE):
             raise InputError(f"{kind}: its method {name!r} would never be called; is it meant for 'events'?")
 
 
@@ -306,7 +324,7 @@ def _check_takers(mechanisms: Sequence["Mechanism"]) -> None:
     Each sees what is there before either has acted, so together they could take more than there is.
     """
     takers = [(mechanism, event, species) for mechanism in mechanisms for event in events_of(mechanism)
-              for species in event.takes if not species.signed]
+              for species in dict.fromkeys(event.takes) if not species.signed]
     for (one, event, species), (other, second, also) in combinations(takers, 2):
         if species is not also or type(event) is not type(second) or not meet(one.where, other.where, species.place):
             continue
@@ -365,6 +383,8 @@ class Model:
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)
+        for mechanism in self.mechanisms:
+            _check_mechanism(mechanism)
         check_places(((repr(species), species.place) for species in self.species),
                      ((type(mechanism).__name__, mechanism.where) for mechanism in self.mechanisms))
         _check_takers(self.mechanisms)

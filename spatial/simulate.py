@@ -21,9 +21,10 @@ from spatial._engine.stepping.stepper import Continuous, Counted, Stepper
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, number, positive
+from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Model, Species
+from spatial.model import Model, Species
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
@@ -43,6 +44,7 @@ class FewMolecules(UserWarning):
     """Concentrations are continuous where there are only a few molecules."""
 
 
+_ROUNDING = 1e-12  # of a run: a time beyond its end by so little is its end
 SHOWN = 3
 """Parameters that `simulate` names where those of its start are others."""
 
@@ -142,7 +144,9 @@ def _start(system: System, start: State | None) -> Floats:
         _warn_of_others(parameters_of(system.model).differences(start.made_with))
     u = np.empty(system.layout.size)
     for species in system.model:
-        system.layout.values(u, species)[:] = start[given[species.name]]
+        values = start[given[species.name]]
+        number(f"the state to start from: {species.name!r}", values, may_be_negative=species.signed)
+        system.layout.values(u, species)[:] = values
     return u
 
 
@@ -202,8 +206,12 @@ class _Diary:
         self.times: list[float] = []
         self.values: list[list[Floats]] = [[] for _ in watch]
 
-    def note(self, t: float, c: Concentrations) -> None:
-        self.times.append(t)
+    def note(self, stepper: Stepper) -> None:
+        """Read all probes now."""
+        self.times.append(stepper.t)
+        if not self.watch:
+            return
+        c = _shown(stepper)
         for probe, values in zip(self.watch, self.values, strict=True):
             value = reading(f"probe {probe.name!r}", probe.read, c)
             values.append(np.atleast_1d(np.asarray(value, float)).copy())
@@ -219,18 +227,33 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Fr
     """Step from 0 to `until`, noting what happens on the way."""
     system, noted = stepper.system, 0.0
     instants = set(system.events.instants.tolist())
-    stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
-    diary.note(stepper.t, system.state(stepper.u))
+    stops = _stops(until, instants, frame_times)
+    diary.note(stepper)
     for stop in stops:
         while stepper.t < stop:
             dt = stepper.onward(stop)
             if stepper.t - noted >= every or stepper.t == stop:
-                diary.note(stepper.t, system.state(stepper.u))
+                diary.note(stepper)
                 noted = stepper.t
             if progress:
                 progress(stepper.t, dt)
         if stop in instants:
             stepper.at_instant()
-            diary.note(stepper.t, system.state(stepper.u))
+            diary.note(stepper)
         if frames is not None and stop in frame_times:
-            reading(type(frames).__name__, frames.write, stepper.t, system.state(stepper.u))
+            reading(type(frames).__name__, frames.write, stepper.t, _shown(stepper))
+
+
+def _shown(stepper: Stepper) -> State:
+    """The state of a run, as a copy that nobody can change it by."""
+    return stepper.system.state(read_only(stepper.u))
+
+
+def _stops(until: float, *times: Iterable[float]) -> list[float]:
+    """The sorted times up to `until` [s] on which steps land.
+
+    A time beyond the end by no more than rounding, such as 3 x 0.1 beside 0.3, is the end.
+    """
+    last = until * (1 + _ROUNDING)
+    stops = sorted({time for some in times for time in some if 0 <= time <= last})
+    return stops if stops and stops[-1] >= until else [*stops, until]

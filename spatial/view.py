@@ -12,13 +12,14 @@ from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Species
 
 T = TypeVar("T")
+_WRITTEN = ("assignment destination is read-only", "output array is read-only")  # in numpy's words
 
 
 @dataclass(frozen=True)
 class View:
     """The concentrations as a mechanism sees them: (n,) over the elements of the place it acts in.
 
-    What cannot be negative is never seen below zero, and nothing that is handed out can be written.
+    What cannot be negative is never seen below zero. What is handed out is a copy that cannot be written.
     """
 
     state: Concentrations
@@ -38,10 +39,9 @@ class View:
         index = touched(self.where, species.place)
         if index is not None:
             values = values[index]
-        if not species.signed:
-            values = np.maximum(values, 0.0)
-        values.flags.writeable = False
-        return values
+        seen = np.array(values) if species.signed else np.maximum(values, 0.0)
+        seen.flags.writeable = False
+        return seen
 
 
 def reading(who: str, read: Callable[..., T], *arguments: Any) -> T:
@@ -52,7 +52,7 @@ def reading(who: str, read: Callable[..., T], *arguments: Any) -> T:
     try:
         return read(*arguments)
     except ValueError as error:
-        if "read-only" not in str(error):
+        if str(error) not in _WRITTEN:
             raise
-        raise InputError(f"{who} changes in place what it sees, which is read-only; work on a copy, c[species].copy(), "
-                         "and return gains") from error
+        raise InputError(f"{who} changes in place what it sees, which is read-only; work on a copy, "
+                         "c[species].copy()") from error

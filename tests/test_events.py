@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from toy_mechanisms import Decay, Minis, Spikes
 
+from spatial._engine.methods.electrolyte import Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
@@ -320,7 +321,7 @@ def test_what_does_not_fit_together_is_refused_by_name():
     assert said((AtTimes(np.array([0.5]), (a,)),)) == ("Acting: its AtTimes names what it changes and has no change; "
                                                        "give it the function")
     assert said((replace(whole, takes=(b,)),)) == f"Acting: its AtTimes takes {b!r}, which it does not name in changes"
-    assert said((replace(whole, changes=("a",)),)) == "Acting: changes of its AtTimes must be a tuple of species"
+    assert said((replace(whole, changes=("a",)),)) == "Acting: changes of its AtTimes must be a tuple of species, such as (calcium,)"
     assert said((replace(whole, times=np.array([np.nan])),)).startswith("Acting: times of its AtTimes must be finite")
     assert said((EachStep((a,), change=None),)) == "Acting: change of its EachStep must be a function"  # type: ignore
 
@@ -389,3 +390,140 @@ def test_those_that_take_at_other_times_places_or_of_what_may_be_negative_may():
                   for k, name in enumerate(("one", "other")))
     run = simulate(Model([row], [taking(row, where=one), taking(row, where=other)]), 1.0, [each(row)])
     assert run["row"][-1] == pytest.approx([0.4, 0.4], rel=1e-12)
+
+
+# What a reader found
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_height_that_is_the_potential_itself_rises_at_an_instant(engine):
+    """Its threshold is 0, so it returns what it sees: an event must not change that under it."""
+    V, n = Species("V", PLACE, -1.0, signed=True, unit="1"), Species("n", PLACE, unit="1")
+    kick = Acting(PLACE, (AtTimes(np.array([0.5]), (V,), (), lambda c, t, rng: {V: 2.0}),))
+    count = Acting(PLACE, (OnRise(lambda c, t: c[V], (n,), change=lambda c, t, risen, rng: {n: 1.0 * risen}),))
+    run = simulate(Model([V, n], [kick, count]), 1.0, [each(n)], **ENGINES[engine])
+    assert run["n"][-1] == 1.0
+
+
+@pytest.mark.parametrize(("height", "shown"), [
+    (lambda c: c > 2.5, "true and false"), (lambda c: np.full(1, np.nan), "no number"), (lambda c: 1.0, "one for all"),
+    (lambda c: np.ones(2), "too many")], ids=["bool", "nan", "scalar", "shape"])
+def test_a_height_that_is_not_a_number_for_each_element_is_refused(height, shown):
+    a, = species("a")
+    acting = Acting(PLACE, (OnRise(lambda c, t: height(c[a]), (), change=lambda c, t, risen, rng: {}),))
+    with pytest.raises(InputError, match=r"^Acting: its OnRise has a height at t = 0 s that is not 1 numbers, one for"):
+        ends([a], [acting], "implicit")
+
+
+def test_channels_without_reactions_are_refused_where_molecules_are_counted():
+    o = Species("o", PLACE, unit="1")
+    path = SimpleNamespace(first=np.inf, gains=lambda dt: {o: 1.0})
+    channels = Acting(PLACE, (Channels((o,), path=lambda c, t, horizon, rng: path),))
+    with pytest.raises(InputError, match=r"^Acting has channels that no reactions of it open and close"):
+        ends([o], [channels], "counted")
+
+
+@pytest.mark.parametrize("first", [0.0, -1.0, np.nan])
+def test_a_path_that_goes_nowhere_is_refused(first):
+    o = Species("o", PLACE, unit="1")
+    path = SimpleNamespace(first=first, gains=lambda dt: {o: 1.0})
+    channels = Acting(PLACE, (Channels((o,), path=lambda c, t, horizon, rng: path),))
+    with pytest.raises(InputError, match=r"^Acting: its Channels first acts (0|-1|nan) s from t = 0 s; it must be"):
+        ends([o], [channels], "implicit")
+
+
+def test_an_event_of_a_kind_of_one_s_own_is_refused():
+    a, = species("a")
+
+    class Pulse(AtTimes):
+        pass
+
+    pulse = Pulse(np.array([0.5]), (a,), (), lambda c, t, rng: {a: 1.0})
+    assert "is among its events; each must be an AtTimes" in refused(Acting(PLACE, (pulse,)), kinds=[a])
+
+
+def test_what_stands_in_for_another_keeps_its_events():
+    a, = species("a")
+
+    class Proxy:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    once = Acting(PLACE, (AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: {a: LARGE / MOLECULES}),))
+    assert ends([a], [Proxy(once)], "implicit") == pytest.approx([2.0], rel=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("gains", "said"), [
+    (None, r"returns NoneType at t = 0\.5 s; it must return the gain of each species"),
+    ([1.0], r"returns list at t = 0\.5 s"), (np.ones(2), r"by what has shape \(2,\), not \(1,\)")], ids=repr)
+def test_what_is_no_gain_is_refused(engine, gains, said):
+    a, = species("a")
+    given = {a: gains} if isinstance(gains, np.ndarray) else gains
+    acting = Acting(PLACE, (AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: given),))
+    with pytest.raises(InputError, match=f"^Acting: its AtTimes .*{said}"):
+        ends([a], [acting], engine)
+
+
+@pytest.mark.parametrize("engine", ["implicit", "explicit", "fipy"])
+def test_an_event_whose_outcome_is_no_number_is_refused(engine):
+    a, = species("a")
+    acting = Acting(PLACE, (AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: {a: 1e308}),))
+    with pytest.raises(InputError, match=r"^Acting makes 'a' in 'cell' at t = 0\.5 s near \(0, 0, 0\) um inf, which is"):
+        ends([a], [acting, acting], engine)
+
+
+def test_an_error_within_an_event_tells_whose_it_is():
+    a, = species("a")
+    acting = Acting(PLACE, (AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: {a: 1 / 0}),))
+    with pytest.raises(ZeroDivisionError) as caught:
+        ends([a], [acting], "implicit")
+    assert caught.value.__notes__ == ["in Acting: its AtTimes"]
+
+
+def test_an_event_at_the_end_happens_though_the_time_is_rounded():
+    """3 x 0.1 is a little more than 0.3."""
+    a, = species("a")
+    acting = Acting(PLACE, (AtTimes(np.arange(1, 4) * 0.1, (a,), (), lambda c, t, rng: {a: LARGE / MOLECULES}),))
+    assert ends([a], [acting], "implicit", until=0.3) == pytest.approx([4.0], rel=1e-12)
+    early = Acting(PLACE, (AtTimes(np.array([-0.1]), (a,), (), lambda c, t, rng: {a: 1.0}),))
+    assert refused(early, kinds=[a]) == "Acting: its AtTimes has an event at t = -0.1 s; a run begins at 0"
+
+
+def test_channels_that_leave_charge_behind_are_an_error():
+    K, Cl = Species("K", PLACE, 100.0), Species("Cl", PLACE, 100.0)
+
+    def path(c: Any, t: float, horizon: float, rng: Any) -> SimpleNamespace:
+        return SimpleNamespace(first=np.inf, gains=lambda dt: {K: 10 * dt})
+
+    leaks = Acting(PLACE, (Channels((K,), path=path),))
+    with pytest.raises(InputError, match="leaves charge behind"):
+        simulate(Model([K, Cl], [leaks]), 1.0, electrolyte=Electrolyte({K: 1, Cl: -1}))
+
+
+def test_a_species_without_its_comma_and_one_named_twice():
+    a, = species("a")
+    bare = AtTimes(np.array([0.5]), a, (), lambda c, t, rng: {a: 1.0})  # type: ignore[arg-type]
+    assert refused(Acting(PLACE, (bare,)), kinds=[a]) == (
+        "Acting: changes of its AtTimes must be a tuple of species, such as (calcium,)")
+    twice = AtTimes(np.array([0.5]), (a, a), (a, a), lambda c, t, rng: {a: -0.5 * c[a]})
+    assert ends([a], [Acting(PLACE, (twice,))], "implicit") == pytest.approx([0.5], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["n_events", "my_events", "prevents", "crossing"])
+def test_other_words_are_not_taken_for_hooks(name):
+    assert events_of(with_method(name)) == ()
+
+
+NO_MECHANISMS = {
+    "Bare is a class, not a mechanism; make one: Bare(where, ...)": Bare,
+    "SimpleNamespace is no mechanism: its 'where' must be the place": SimpleNamespace(rates=lambda c, t: {}),
+    "SimpleNamespace is no mechanism: it has no method rates(c, t)": SimpleNamespace(where=PLACE)}
+
+
+@pytest.mark.parametrize(("said", "thing"), NO_MECHANISMS.items(), ids=["class", "where", "rates"])
+def test_what_is_no_mechanism_is_refused(said, thing):
+    assert refused(thing, kinds=[]).startswith(said)

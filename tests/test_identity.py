@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from toy_mechanisms import Spikes
 
+from spatial._engine.stepping.resting_state import rest
 from spatial.checks import InputError
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
@@ -18,7 +20,7 @@ from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
 from spatial.model import AtTimes, Event, Model, OnRise, Species
-from spatial.observe.probes import Probe, each, mean, total
+from spatial.observe.probes import Probe, each, local, mean, mean_around, over, total
 from spatial.simulate import simulate
 
 
@@ -250,3 +252,100 @@ def test_a_recording_cannot_be_written():
             array[...] = 0.0
     with pytest.raises(TypeError):
         run.series["mean a"] = run.series["a"]  # type: ignore[index]
+
+
+# What a reader found
+
+
+def test_two_membranes_of_one_name_are_refused_also_where_nothing_lives_on_them():
+    one, other = (well_mixed({"cytosol": 1.0}, {"membrane": (area, ["cytosol"])}) for area in (2.0, 3.0))
+    a, b = Species("a", one["cytosol"], 1.0), Species("b", one["cytosol"])
+    said = refused(lambda: Model([a, b], [Conversion(mesh["membrane"], a, b, 1.0) for mesh in (one, other)]))
+    assert said.startswith("Conversion and Conversion are on two different places called 'membrane', ")
+
+
+@pytest.mark.parametrize("probe", [
+    lambda a, points: over(a, Species("points", points)), lambda a, points: mean_around(a, points),
+    lambda a, points: local("gate", "1", points, lambda c: c[a])], ids=["over", "mean_around", "local"])
+def test_a_probe_at_points_of_another_mesh_is_refused(probe):
+    """Points in a coarser box of the same name read .125 where .625 was right."""
+    a = Species("a", box(), box().centres[:, 0])
+    points = Mesh.of(box(bricks=2)).with_points("points", [(0.7, 0.5, 0.5)], touching=["ecs"])["points"]
+    said = refused(lambda: simulate(Model([a]), 0.1, [probe(a, points)]))
+    assert "touches another 'ecs' than <ecs: 64 elements, 1 um^3>" in said
+
+
+def test_numbers_of_another_kind_are_the_same_place():
+    whole = replace(box(), measure=np.ones(64), centres=np.zeros((64, 3)))
+    turned = whole.links[:, ::-1].astype(np.int32)
+    other = replace(whole, measure=np.ones(64, int), centres=-np.zeros((64, 3)), links=turned)
+    assert other.is_same(whole)
+
+
+def test_what_is_no_mesh_is_refused():
+    assert "under the name 'a'" in refused(lambda: Mesh({"a": pool("b", [1.0])}))
+    assert refused(lambda: Mesh.of(box()).with_places(pool("x", [1.0]), pool("x", [2.0]))).startswith(
+        "two places of a mesh are called 'x'")
+    mask = {"row": np.array([True, False])}
+    assert "they must be numbers of elements" in refused(
+        lambda: Place("p", 0, np.ones(2), np.zeros((2, 3)), touches=mask))
+
+
+def test_a_probe_that_remembers_what_it_saw_sees_jumps():
+    a, seen = Species("a", pool("cell", [1.0]), 1.0), dict[str, Any]()
+
+    def jump(c: Any) -> float:
+        now = c[a]
+        change = float((now - seen.get("before", now))[0])
+        seen["before"] = now
+        return change
+
+    kick = Spikes(a.place, a, np.array([0.5]), 1.0)
+    assert simulate(Model([a], [kick]), 1.0, [Probe("jump", "uM", jump)])["jump"].max() == 1.0
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+def test_no_way_around_leads_into_the_run(signed):
+    """Through its base, its flags, or numpy's own back doors: what is handed out is a copy."""
+    a = Species("a", pool("cell", [1.0]), 1.0, signed=signed)
+
+    def forced(c: Any) -> float:
+        values = c[a]
+        values.flags.writeable = True
+        values *= 5.0
+        np.add.at(values, 0, 7.0)
+        return 0.0
+
+    @dataclass(frozen=True, eq=False)
+    class Forces:
+        where: Place
+
+        def rates(self, c: Any, t: float) -> dict[Species, Any]:
+            forced(c)
+            return {a: 0.0}
+
+    class Frames:
+        def write(self, t: float, c: Any) -> None:
+            np.add.at(c.values, 0, 7.0)
+
+    watch = [each(a), Probe("forced", "uM", lambda c: np.add.at(c.values, 0, 7.0) or 0.0)]
+    run = simulate(Model([a], [Forces(a.place)]), 1.0, watch, frames=Frames(), frame_times=[0.5])
+    assert (run["a"] == 1.0).all()
+
+
+def test_a_state_below_zero_does_not_start_what_cannot_be_negative():
+    place = pool("cell", [1.0])
+    below = rest(Model([Species("a", place, -5.0, signed=True)]))
+    with pytest.warns(UserWarning, match="other parameters"):
+        assert refused(lambda: simulate(Model([Species("a", place)]), 1.0, start=below)) == (
+            "the state to start from: 'a' is -5; it must be a finite number >= 0")
+
+
+def test_a_user_s_own_file_that_is_read_only_is_not_blamed_on_writing():
+    a = Species("a", pool("cell", [1.0]), 1.0)
+
+    def read(c: Any) -> float:
+        raise ValueError("x.csv is read-only")
+
+    with pytest.raises(ValueError, match=r"^x\.csv is read-only$"):
+        simulate(Model([a]), 1.0, [Probe("x", "1", read)])

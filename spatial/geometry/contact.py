@@ -50,15 +50,21 @@ def check_places(living: Iterable[tuple[str, Place]], acting: Iterable[tuple[str
     Raises `InputError`, naming both, where two different places bear one name, and where a place touches another than
     the one of that name.
     """
-    known = dict[str, tuple[str, Place]]()
-    for who, place in living:
+    known, acting = dict[str, tuple[str, Place]](), list(acting)
+    for who, place in [*living, *acting]:
         _check_same(who, place, *known.setdefault(place.name, (who, place)))
     for who, place in acting:
-        if place.name in known:
-            _check_same(who, place, *known[place.name])
         for other in place.touches:
             if other in known:
                 _check_touches(who, place, *known[other])
+
+
+def check_contact(who: str, where: Place, place: Place) -> None:
+    """Raise `InputError` unless `where`, where `who` acts, is this place or touches its elements."""
+    if where.name == place.name:
+        _check_same(who, where, repr(place), place)
+    elif touched(where, place) is not None:
+        _check_touches(who, where, repr(place), place)
 
 
 def _check_same(who: str, place: Place, first: str, known: Place) -> None:

@@ -61,6 +61,9 @@ class Place:
         if not np.isfinite(self.transmissibility).all():
             raise InputError(f"place {self.name!r} has a transmissibility that is not a finite number")
         for other, index in self.touches.items():
+            if index.dtype.kind not in "iu":
+                raise InputError(f"place {self.name!r} touches {other!r} by values of type {index.dtype}; they must be "
+                                 "numbers of elements")
             if index.shape != (n,):
                 raise InputError(f"place {self.name!r} touches {other!r} with {len(index)} entries, not {n}")
         self._freeze()
@@ -99,7 +102,7 @@ class Place:
     @cached_property
     def elements(self) -> str:
         """A digest of its elements: their measure and centres."""
-        return _digest(self.dimension, self.measure, self.centres)
+        return _digest(self.dimension, np.asarray(self.measure, float), np.asarray(self.centres, float))
 
     @cached_property
     def digest(self) -> str:
@@ -141,10 +144,19 @@ def _digest(*parts: int | Floats | Ints) -> str:
     """A digest of numbers and arrays, the same on every run."""
     found = blake2b(digest_size=16)
     for part in parts:
-        array = np.ascontiguousarray(part)
+        array = _alike(part)
         found.update(f"{array.dtype}{array.shape}".encode())
         found.update(array.data)
     return found.hexdigest()
+
+
+def _alike(part: int | Floats | Ints) -> Floats | Ints:
+    """A number or array in the form of which a digest is taken: 1 and 1.0, 0.0 and -0.0, links either way are alike."""
+    array = np.asarray(part)
+    if array.dtype.kind == "f":
+        return np.ascontiguousarray(array, np.float64) + 0.0
+    whole = np.ascontiguousarray(array, np.int64)
+    return np.sort(whole, axis=-1) if whole.ndim == 2 else whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +167,10 @@ class Mesh(Mapping[str, Place]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "places", Frozen(self.places))
+        for name, place in self.places.items():
+            if name != place.name:
+                raise InputError(f"a mesh has {place!r} under the name {name!r}; make it by Mesh.of, or under its own "
+                                 "name")
         for place in self.places.values():
             for other, index in place.touches.items():
                 self._check_contact(place, other, index)
@@ -177,13 +193,7 @@ class Mesh(Mapping[str, Place]):
     @classmethod
     def of(cls, *places: Place) -> "Mesh":
         """A mesh of these places. Raises `InputError` for two of one name."""
-        named = dict[str, Place]()
-        for place in places:
-            if place.name in named:
-                raise InputError(f"two places of a mesh are called {place.name!r}, {named[place.name]!r} and "
-                                 f"{place!r}; give each a name of its own")
-            named[place.name] = place
-        return cls(named)
+        return cls(_named(places))
 
     def __getitem__(self, name: str) -> Place:
         if name not in self.places:
@@ -204,7 +214,7 @@ class Mesh(Mapping[str, Place]):
 
         Raises `InputError` for a place with other elements than the one before it, which others touch.
         """
-        added = {place.name: place for place in places}
+        added = _named(places)
         changed = {name for name, place in added.items()
                    if name in self.places and np.array_equal(place.centres, self[name].centres)}
         kept = {name: _parted(place, changed) for name, place in self.places.items()}
@@ -232,6 +242,17 @@ class Mesh(Mapping[str, Place]):
         """This mesh with each element of place `name` also touching element `index` of `other`."""
         place = self[name]
         return self.with_places(replace(place, touches={**place.touches, other: index}))
+
+
+def _named(places: Sequence[Place]) -> dict[str, Place]:
+    """Places by name. Raises `InputError` for two of one name."""
+    named = dict[str, Place]()
+    for place in places:
+        if place.name in named:
+            raise InputError(f"two places of a mesh are called {place.name!r}, {named[place.name]!r} and {place!r}; "
+                             "give each a name of its own")
+        named[place.name] = place
+    return named
 
 
 def _parted(place: Place, others: set[str]) -> Place:

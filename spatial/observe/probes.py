@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from spatial.geometry.contact import check_contact, touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Concentrations, Species
 from spatial.view import View
@@ -55,8 +56,8 @@ def at(species: Species, positions: Floats | Sequence[Sequence[float]]) -> Probe
 
 def over(species: Species, points: Species) -> Probe:
     """The value of a field at every element of the points place that `points` lives on."""
-    elements = points.place.touches[species.place.name]
-    return Probe(f"{species.name} at {points.place.name}", species.unit, partial(_at_elements, species, elements))
+    name = f"{species.name} at {points.place.name}"
+    return Probe(name, species.unit, partial(_at_elements, species, _around(name, points.place, species)))
 
 
 def at_elements(species: Species, elements: Ints | Sequence[int], name: str = "") -> Probe:
@@ -70,9 +71,9 @@ def mean_around(species: Species, where: Place, name: str = "") -> Probe:
 
     So it is what a membrane sees on average, or a part of a volume.
     """
-    weight, elements = where.measure / where.total, where.touches[species.place.name]
-    return Probe(name or f"mean {species.name} at {where.name}", species.unit,
-                 partial(_weighted_at_elements, species, weight, elements))
+    called = name or f"mean {species.name} at {where.name}"
+    elements = _around(called, where, species)
+    return Probe(called, species.unit, partial(_weighted_at_elements, species, where.measure / where.total, elements))
 
 
 def weighted_sum(name: str, unit: str, weights: Mapping[Species, float | Floats]) -> Probe:
@@ -90,7 +91,14 @@ def weighted_size(name: str, unit: str, weights: Mapping[Species, float | Floats
 
 def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], Floats | float]) -> Probe:
     """What a function of the concentrations around each element of `where` gives: a gate, a probability."""
-    return Probe(name, unit, partial(_nearby, where, read))
+    return Probe(name, unit, partial(_nearby, name, where, read))
+
+
+def _around(name: str, where: Place, species: Species) -> Ints:
+    """(n,) element of a species' place that each element of `where` touches. Raises `InputError` for another place."""
+    check_contact(f"probe {name!r}", where, species.place)
+    elements = touched(where, species.place)
+    return np.arange(len(where)) if elements is None else elements
 
 
 def _weighted(species: Species, weight: Floats, c: Concentrations) -> float:
@@ -127,5 +135,8 @@ def _at_elements(species: Species, elements: Ints, c: Concentrations) -> Floats:
     return np.asarray(c[species][elements])
 
 
-def _nearby(where: Place, read: Callable[[Concentrations], Floats | float], c: Concentrations) -> Floats:
-    return np.broadcast_to(read(View(c, where)), len(where))
+def _nearby(name: str, where: Place, read: Callable[[Concentrations], Floats | float], c: Concentrations) -> Floats:
+    def check(species: Species) -> None:
+        check_contact(f"probe {name!r}", where, species.place)
+
+    return np.broadcast_to(read(View(c, where, check)), len(where))

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spatial import checks
+from spatial.frozen import read_only
 from spatial.geometry.contact import to_concentration, touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Species
@@ -29,6 +30,10 @@ class Course:
 
     value: Floats  # (n,) at the window's start
     slope: Floats  # (n,) per s
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", read_only(self.value))
+        object.__setattr__(self, "slope", read_only(self.slope))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import AtTimes, Concentrations, Event, Gains, Reaction, Species, events_of
+from spatial.model import AtTimes, Concentrations, Event, Gains, Mechanism, Reaction, Species, events_of
 from spatial.synapses.spikes import Firing, check_trains
 from spatial.view import View
 
@@ -175,6 +175,11 @@ class Population:
             if not isinstance(rule, Rule):
                 raise checks.InputError(f"Population: {type(rule).__name__} has no closed form between spikes; make it "
                                         "a mechanism of the model itself")
+        for part in (self.release, *self.rules):
+            for event in events_of(cast(Mechanism, part)):
+                if not isinstance(event, AtTimes):
+                    raise checks.InputError(f"Population: {type(part).__name__} has an event {type(event).__name__}, "
+                                            "and only known spikes act in windows; make it a mechanism of the model itself")
 
     def _check_times(self) -> None:
         """Raise `InputError` for a rule that means other spikes than those that it would be given."""

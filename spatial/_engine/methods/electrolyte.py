@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from spatial._engine.system.layout import Layout
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
-from spatial.geometry.contact import touched
+from spatial.geometry.contact import check_contact
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Gains, Mechanism, Species
 from spatial.units import ion_flux, thermal_voltage
@@ -103,11 +103,14 @@ def _check_names(system: System, electrolyte: Electrolyte) -> None:
             raise InputError(f"the electrolyte names {one!r}, which is not a species of this model")
     places = {ion.place.name for ion in electrolyte.valences}
     for each in electrolyte.capacitors:
+        check_contact("the capacitor", each.membrane, each.potential.place)
         for side in (each.inside, each.outside):
             if side not in places:
                 raise InputError(f"{each.membrane.name!r} parts {side!r} from another place, but no ion is in it")
-            touched(each.membrane, _place(system, side))
-        touched(each.membrane, each.potential.place)
+            check_contact("the capacitor", each.membrane, _place(system, side))
+        for mechanism in system.model.mechanisms:
+            if mechanism.where.name == each.membrane.name:
+                check_contact("the capacitor", each.membrane, mechanism.where)
 
 
 def _check_current(mechanism: Mechanism, gains: Gains, electrolyte: Electrolyte) -> None:

@@ -28,9 +28,9 @@ from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Gains, Mechanism, Reaction, Reactions, Species, events_of
+from spatial.model import Channels, Concentrations, Gains, Mechanism, Reaction, Reactions, Species, events_of
 from spatial.units import MOLECULES
-from spatial.view import View
+from spatial.view import View, reading
 
 HAZARD = 0.1  # chance with which a molecule reacts in a slice, averaged over a reaction's events
 DWELL = 0.5  # slice over the mean time that a molecule stays in an element
@@ -161,7 +161,7 @@ class MasterEquation:
 
     def _rates(self, player: _Player, u: Floats, t: float) -> list[Floats]:
         """(n,) events per second of each reaction of a mechanism, at each element."""
-        found = player.mechanism.reactions(self._near(player.mechanism, u), t)  # type: ignore[attr-defined]
+        found = _reactions(player.mechanism, self._near(player.mechanism, u), t)
         return [channel.events * reaction.rate for channel, reaction in zip(player.channels, found, strict=True)]
 
     def _slice(self, N: Ints, u: Floats, t: float) -> float:
@@ -350,23 +350,38 @@ def _changed(system: System) -> Iterator[Species]:
     state = system.state(system.initial())
     for mechanism in system.model.mechanisms:
         if isinstance(mechanism, Reactions):
-            for reaction in mechanism.reactions(View(state, mechanism.where), 0.0):
+            for reaction in _reactions(mechanism, View(state, mechanism.where), 0.0):
                 yield from reaction.change
         for event in events_of(mechanism):
             yield from event.changes
 
 
+def _reactions(mechanism: Any, near: Concentrations, t: float) -> Sequence[Reaction]:
+    """The reactions of a mechanism, which may only read what it sees."""
+    return reading(type(mechanism).__name__, mechanism.reactions, near, t)
+
+
+def _covers(reactions: Sequence[Reaction], channels: Sequence[Channels]) -> bool:
+    """Whether some reaction changes each species that channels change."""
+    changed = {species for reaction in reactions for species in reaction.change}
+    return all(species in changed for event in channels for species in event.changes)
+
+
 def _player(system: System, mechanism: Mechanism) -> _Player | None:
     """A mechanism with its reactions; None if it has no rates. Checks that the reactions fit."""
     kind = type(mechanism).__name__
+    random = [event for event in events_of(mechanism) if isinstance(event, Channels)]
     near = View(system.state(system.initial()), mechanism.where)
+    if random and not (isinstance(mechanism, Reactions) and _covers(_reactions(mechanism, near, 0.0), random)):
+        raise InputError(f"{kind} has channels that no reactions of it open and close; where molecules are counted it "
+                         "needs reactions that change all that its channels change")
     if not isinstance(mechanism, Reactions):
         if events_of(mechanism) and not mechanism.rates(near, 0.0):
             return None
         raise InputError(f"{kind} has no reactions, so it cannot be played molecule by molecule; put a mechanism "
                          "that has them in its stead (whole channels, not a fraction), or simulate with concentrations")
     try:
-        channels = list(_channels(system, mechanism, mechanism.reactions(near, 0.0)))
+        channels = list(_channels(system, mechanism, _reactions(mechanism, near, 0.0)))
         return _Player(mechanism, tuple(_met(mechanism, channels)))
     except InputError as error:
         raise InputError(f"{kind}: {error}") from None

@@ -32,6 +32,7 @@ def rest(model: Model) -> State:
     left, keeps its initial value. The state knows the parameters that the model was made with: a run of a model with
     others warns. Raises `InputError` naming what still changes if it does not settle.
     """
+    whole = assemble(model)  # which names mechanisms as users know them
     system = assemble(Model(model.species, [_AtStart(each) for each in model.mechanisms], model.fipy_terms))
     minding = {species for term in system.terms for species in term.reads} | {one for one in model if one.D > 0}
     method, u = Rosenbrock(prepare(system), ROS2), system.initial()
@@ -39,7 +40,7 @@ def rest(model: Model) -> State:
     for _ in range(_STEPS):
         worst, speed = _fastest(system, u, system.rate(u, 0.0), minding)
         if speed < _STILL or quiet == _SEVERAL:
-            return _settled(assemble(model), u, minding)
+            return _settled(whole, u, minding)
         done = advance(method, u, 0.0, dt, np.inf, _TOLERANCE)
         moves = _fastest(system, u, (done.u - u) / done.dt, minding)[1]
         quiet = quiet + 1 if done.dt >= _LONG and moves < _STILL else 0

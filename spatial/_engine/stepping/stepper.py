@@ -68,18 +68,20 @@ class Continuous:
             self.u, self.t = u, t
             while self.t < t + plan.dt:
                 self._step(t + plan.dt)
-        before = self.u.copy()
+        before, self.u = self.u, self.u.copy()
         happened, opened, self._heights = self._events.after_step(
             self.u, self.t, self.t - t, plan, self.rng, self.system.add, self._heights)
         if happened:
             self._after_event(before)
+        elif plan is not None:
+            self._check(before)
         if opened:
             self._after_opening()
         return self.t - t
 
     def at_instant(self) -> None:
         """Let the events of this instant act."""
-        before = self.u.copy()
+        before, self.u = self.u, self.u.copy()
         happened, self._heights = self._events.at_instant(self.u, self.t, self.rng, self.system.add, self._heights)
         if happened:
             self._after_event(before)
@@ -134,10 +136,14 @@ class Continuous:
 
     def _after_event(self, before: Floats) -> None:
         """A shorter next step, as far as the event that changed the state `before` takes one."""
-        if self._check_event is not None:
-            self._check_event(before, self.u, self.t)
+        self._check(before)
         self._forget()
         self._dt = after_event(self.system, before, self.u, self.t, self._dt, self.tolerance)
+
+    def _check(self, before: Floats) -> None:
+        """Raise `InputError` where the method cannot go on from what events made of the state `before`."""
+        if self._check_event is not None:
+            self._check_event(before, self.u, self.t)
 
     def _after_opening(self) -> None:
         """A next step that begins anew, since a channel has opened or closed."""
@@ -174,4 +180,5 @@ class Counted:
 
     def at_instant(self) -> None:
         """Let the events of this instant act."""
+        self.u = self.u.copy()
         _, self._heights = self._events.at_instant(self.u, self.t, self.rng, self._deposit, self._heights)

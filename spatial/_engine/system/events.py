@@ -5,7 +5,7 @@ OnRise. Gains of one phase are added in the order of mechanisms, by the deposit 
 to whole molecules.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ Deposit = Callable[[Floats, Mechanism, Gains], None]
 """Adds gains per measure of where a mechanism acts to a state, in place."""
 
 _ROUNDS = 100  # in which events at one moment may set each other off
-_ROUNDING = 1e-9  # of a species' size: by so little less than nothing is rounding
+_ROUNDING = 1e-12  # of a species' size: by so little less than nothing is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +64,28 @@ class Events:
 
     def heights(self, u: Floats, t: float) -> Heights:
         """How far each OnRise is above its threshold."""
-        return [_call(mechanism, event.height, self._view(u, mechanism), t) for mechanism, event in self.on_rise]
+        return [self._height(u, t, mechanism, event) for mechanism, event in self.on_rise]
+
+    def _height(self, u: Floats, t: float, mechanism: Mechanism, event: OnRise) -> Floats:
+        """(n,) how far an OnRise is above its threshold. Raises `InputError` for what is not n numbers."""
+        height = _call(mechanism, event, event.height, self._view(u, mechanism), t)
+        values = np.array(height)
+        if values.shape != (len(mechanism.where),) or values.dtype.kind not in "fiu" or np.isnan(values).any():
+            raise InputError(f"{_its(mechanism, event)} has a height at t = {t:g} s that is not "
+                             f"{len(mechanism.where)} numbers, one for each element of {mechanism.where.name!r}")
+        return values.astype(float)
 
     def plan(self, before: Floats, after: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":
         """What channels do in `horizon` [s], at the mean of the states `before` and `after`; None without any."""
         if not self.channels:
             return None
         mean = (before + after) / 2
-        paths = [_call(mechanism, event.path, self._view(mean, mechanism), t, horizon, rng)
+        paths = [_call(mechanism, event, event.path, self._view(mean, mechanism), t, horizon, rng)
                  for mechanism, event in self.channels]
+        for (mechanism, event), path in zip(self.channels, paths, strict=True):
+            if not path.first > 0:
+                raise InputError(f"{_its(mechanism, event)} first acts {path.first:g} s from t = {t:g} s; it must be "
+                                 "later than that, or never, which is infinite")
         return Plan(paths, min(horizon, *(path.first for path in paths)))
 
     def at_instant(self, u: Floats, t: float, rng: np.random.Generator, deposit: Deposit,
@@ -132,40 +145,50 @@ class Events:
         """
         happened = False
         for act in acts:
-            gains = _call(act.mechanism, act.gains)
+            gains = _call(act.mechanism, act.event, act.gains)
             self._check_gains(act.mechanism, act.event, gains, t)
             happened |= any(np.any(gain) for gain in gains.values())
             deposit(u, act.mechanism, gains)
-        self._check_left(u, t, [(act.mechanism, act.event) for act in acts if act.event.takes])
+        self._check_left(u, t, acts)
         return happened
 
     def _check_gains(self, mechanism: Mechanism, event: Event, gains: Gains, t: float) -> None:
-        its = f"{type(mechanism).__name__}: its {type(event).__name__}"
+        """Raise `InputError` for gains that an event did not declare, or that are not numbers, one for each element."""
+        its, n = _its(mechanism, event), len(mechanism.where)
+        if not isinstance(gains, Mapping):
+            raise InputError(f"{its} returns {type(gains).__name__} at t = {t:g} s; it must return the gain of each "
+                             "species, {species: gain}")
         for species, gain in gains.items():
             if species not in event.changes:
                 raise InputError(f"{its} changes {species!r} at t = {t:g} s, which is not among its changes")
+            if np.shape(gain) not in ((), (n,)):
+                raise InputError(f"{its} changes {species!r} at t = {t:g} s by what has shape {np.shape(gain)}, not "
+                                 f"{(n,)}")
             values = np.asarray(gain, float)
             if not np.isfinite(values).all():
                 raise InputError(f"{its} changes {species!r} at t = {t:g} s by what is not a finite number")
             if not species.signed and species not in event.takes and values.size and values.min() < 0:
                 raise InputError(f"{its} lowers {species!r} at t = {t:g} s, which is not among its takes")
 
-    def _check_left(self, u: Floats, t: float, taken: Sequence[tuple[Mechanism, Event]]) -> None:
-        """Raise `InputError`, naming all who took of it, where an event leaves less than nothing."""
+    def _check_left(self, u: Floats, t: float, acts: Sequence["_Act"]) -> None:
+        """Raise `InputError`, naming all who changed it, where events leave less than nothing, or no number."""
         state = State(u, self.layout)
-        for mechanism, event in taken:
-            for species in event.takes:
-                index = touched(mechanism.where, species.place)
+        for act in acts:
+            for species in act.event.changes:
+                index = touched(act.mechanism.where, species.place)
                 left = state[species] if index is None else state[species][index]
-                if species.signed or left.min() >= -_ROUNDING * species.typical:
+                lowest, size = float(left.min()), float(np.abs(left).max())
+                if np.isfinite(size) and (species.signed or lowest >= -_ROUNDING * (species.typical + size)):
                     continue
-                names = " and ".join(dict.fromkeys(type(taker).__name__ for taker, other in taken
-                                                   if species in other.takes))
-                element = int(np.argmin(left)) if index is None else int(index[np.argmin(left)])
-                x, y, z = species.place.centres[element]
-                raise InputError(f"{names} takes more of {species.name!r} than there is in {species.place.name!r} at "
-                                 f"t = {t:g} s near ({x:.3g}, {y:.3g}, {z:.3g}) um: it would leave {left.min():.3g} "
-                                 f"{species.unit}; let it take no more than what is there")
+                changing = [other.mechanism for other in acts if species in other.event.changes]
+                names = " and ".join(dict.fromkeys(type(mechanism).__name__ for mechanism in changing))
+                worst = int(np.argmin(left)) if np.isfinite(size) else int(np.argmax(~np.isfinite(left)))
+                x, y, z = species.place.centres[worst if index is None else int(index[worst])]
+                where = f"in {species.place.name!r} at t = {t:g} s near ({x:.3g}, {y:.3g}, {z:.3g}) um"
+                if not np.isfinite(size):
+                    raise InputError(f"{names} makes {species.name!r} {where} {left[worst]:g}, which is no number")
+                raise InputError(f"{names} takes more of {species.name!r} than there is {where}: it would leave "
+                                 f"{lowest:.3g} {species.unit}; let it take no more than what is there")
 
     def _view(self, u: Floats, mechanism: Mechanism) -> View:
         return View(State(u, self.layout), mechanism.where)
@@ -180,9 +203,20 @@ class _Act:
     gains: Callable[[], Gains]
 
 
-def _call(mechanism: Mechanism, function: Callable[..., T], *arguments: Any) -> T:
-    """What a function of a mechanism's event returns; it may only read what it sees."""
-    return reading(type(mechanism).__name__, function, *arguments)
+def _its(mechanism: Mechanism, event: Event) -> str:
+    """What an event is called in a message."""
+    return f"{type(mechanism).__name__}: its {type(event).__name__}"
+
+
+def _call(mechanism: Mechanism, event: Event, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function of a mechanism's event, which may only read what it sees; an error is told whose it is."""
+    try:
+        return reading(type(mechanism).__name__, function, *arguments)
+    except InputError:
+        raise
+    except Exception as error:
+        error.add_note(f"in {_its(mechanism, event)}")
+        raise
 
 
 @dataclass(frozen=True)

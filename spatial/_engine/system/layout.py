@@ -108,10 +108,15 @@ class State:
     def __getitem__(self, species: Species) -> Floats:
         part = self.layout.slices.get(species)
         if part is None:
-            raise InputError(f"{species!r} is not a species of this model; it has {self._names}")
+            raise InputError(f"{species!r} is not a species of this model; it has {self._names}{self._twin(species)}")
         values = self.values[part]
         values.flags.writeable = False
         return values
+
+    def _twin(self, species: object) -> str:
+        """What to say of another object of the same name."""
+        alike = getattr(species, "name", None) in self._names
+        return ": another object of that name; take the model's own, or pickle both together" if alike else ""
 
     @property
     def _names(self) -> list[str]:
