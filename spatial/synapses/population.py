@@ -179,7 +179,8 @@ class Population:
             for event in events_of(cast(Mechanism, part)):
                 if not isinstance(event, AtTimes):
                     raise checks.InputError(f"Population: {type(part).__name__} has an event {type(event).__name__}, "
-                                            "and only known spikes act in windows; make it a mechanism of the model itself")
+                                            "and only known spikes act in windows; make it a mechanism of the model "
+                                            "itself")
 
     def _check_times(self) -> None:
         """Raise `InputError` for a rule that means other spikes than those that it would be given."""
