@@ -321,7 +321,7 @@ def test_what_does_not_fit_together_is_refused_by_name():
     assert said((AtTimes(np.array([0.5]), (a,)),)) == ("Acting: its AtTimes names what it changes and has no change; "
                                                        "give it the function")
     assert said((replace(whole, takes=(b,)),)) == f"Acting: its AtTimes takes {b!r}, which it does not name in changes"
-    assert said((replace(whole, changes=("a",)),)).startswith("Acting: changes of its AtTimes must be a tuple of species")
+    assert said((replace(whole, changes=("a",)),)).startswith("Acting: changes of its AtTimes must be a tuple of spec")
     assert said((replace(whole, times=np.array([np.nan])),)).startswith("Acting: times of its AtTimes must be finite")
     assert said((EachStep((a,), change=None),)) == "Acting: change of its EachStep must be a function"  # type: ignore
 
