@@ -117,12 +117,12 @@ class Path(Protocol):
         ...
 
     def gains(self, dt: float) -> Gains:
-        """Gain of each species per measure of `where` over the first `dt` [s] of the path."""
+        """Gain of each species per measure of `where` over the first `dt` [s] of the path, what happens at `dt` too."""
         ...
 
 
-def nothing(c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
-    """The change of an event at which steps only land, so that none runs across it."""
+def nothing(*seen: Any) -> Gains:
+    """The change of an event that only has steps land on it, so that none runs across it."""
     return {}
 
 
@@ -131,6 +131,8 @@ class AtTimes:
     """An event at known times, such as spikes and pulses: steps land on each of them exactly.
 
     `change(c, t, rng)` returns the gain of each species per measure of the mechanism's place at the instant `t`.
+    Where each element has times of its own, give all of them and change those whose time has come
+    (`synapses.spikes.all_times` and `firing`).
     """
 
     times: Floats  # (k,) s
@@ -144,14 +146,14 @@ class OnRise:
     """An event where something rises through a threshold: once, until it has been below again.
 
     `height(c, t)` returns (n,) how far each element of the mechanism's place is above its threshold, negative below
-    it; `change(c, t, risen, rng)` the gains per measure where `risen` (n,) is true. Steps end just behind each
-    crossing. What is above its threshold at the start of a run has not risen.
+    it; `change(c, t, risen, rng)` the gains per measure, which count where `risen` (n,) is true and nowhere else.
+    Steps end just behind each crossing. What is above its threshold at the start of a run has not risen.
     """
 
     height: Callable[[Concentrations, float], Floats]
     changes: tuple[Species, ...]
     takes: tuple[Species, ...] = ()
-    change: Callable[[Concentrations, float, NDArray[np.bool_], np.random.Generator], Gains] = field(kw_only=True)
+    change: Callable[[Concentrations, float, NDArray[np.bool_], np.random.Generator], Gains] = nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,7 @@ class EachStep:
 
     changes: tuple[Species, ...]
     takes: tuple[Species, ...] = ()
-    change: Callable[[Concentrations, float, float, np.random.Generator], Gains] = field(kw_only=True)
+    change: Callable[[Concentrations, float, float, np.random.Generator], Gains] = nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,12 +170,13 @@ class Channels:
     """Random states that others feel, such as those of channels: steps land where one opens or closes.
 
     `path(c, t, horizon, rng)` draws what they do from `t` on, for at most `horizon` [s], at concentrations `c`, the
-    mean of that time.
+    mean of that time. It returns a `Path`: an object with `first`, when a channel first opens or closes [s from `t`,
+    infinite if none does], and `gains(dt)`, what changes up to `dt` and at it.
     """
 
     changes: tuple[Species, ...]
     takes: tuple[Species, ...] = ()
-    path: Callable[[Concentrations, float, float, np.random.Generator], Path] = field(kw_only=True)
+    path: Callable[[Concentrations, float, float, np.random.Generator], Path] | None = None
 
 
 Event = AtTimes | OnRise | EachStep | Channels
@@ -199,7 +202,7 @@ def adapted(event: Event, view: Callable[[Concentrations], Concentrations] = lam
     A mechanism that wraps another hands its events on so.
     """
     if isinstance(event, Channels):
-        path = event.path
+        path: Any = event.path
         return replace(event, path=lambda c, *rest: _AdaptedPath(path(view(c), *rest), gains))
     before: Any = event.change
 
@@ -229,6 +232,10 @@ class _AdaptedPath:
         return self.change(self.path.gains(dt))
 
 
+_FORMS = {AtTimes: "AtTimes(times, changes, takes, change) with change(c, t, rng)",
+          OnRise: "OnRise(height, changes, takes, change) with height(c, t) and change(c, t, risen, rng)",
+          EachStep: "EachStep(changes, takes, change) with change(c, t, dt, rng)",
+          Channels: "Channels(changes, takes, path) with path(c, t, horizon, rng)"}
 _MEANT = {"instants": AtTimes, "jump": AtTimes, "height": OnRise, "cross": OnRise, "leap": EachStep, "path": Channels}
 """Methods that a reader takes for an event, and the event without which they would do nothing."""
 
@@ -292,21 +299,28 @@ def _check_event(kind: str, event: Event) -> None:
             raise InputError(f"{kind}: times of its AtTimes must be finite numbers, one after the other")
         if times.size and times.min() < 0:
             raise InputError(f"{kind}: its AtTimes has an event at t = {times.min():g} s; a run begins at 0")
-        if event.changes and event.change is nothing:
-            raise InputError(f"{kind}: its AtTimes names what it changes and has no change; give it the function")
+    if event.changes and getattr(event, "change", None) is nothing:
+        raise InputError(f"{kind}: its {name} names what it changes and has no change; give it the function")
 
 
 def _check_methods(mechanism: "Mechanism", events: tuple[Event, ...]) -> None:
     """Raise `InputError` for a method of a mechanism that is meant for an event and is declared as none."""
-    kind, declared = type(mechanism).__name__, {type(event) for event in events}
-    for name in _methods(mechanism):
-        meant = next((event for word, event in _MEANT.items() if name.lower().rstrip("s") == word.rstrip("s")), None)
-        if meant is not None and meant not in declared:
-            raise InputError(f"{kind}: its method {name!r} would never be called; declare {meant.__name__} in its "
-                             "property events, or give the method another name")
+    kind, declared, methods = type(mechanism).__name__, {type(event) for event in events}, _methods(mechanism)
+    lost = {name: meant for name in methods if (meant := _meant(name)) is not None and meant not in declared}
+    if lost:
+        names = " and ".join(map(repr, lost))
+        forms = ", and ".join(_FORMS[meant] for meant in dict.fromkeys(lost.values()))
+        raise InputError(f"{kind}: {names} would never be called; declare {forms} in a property events, or give it "
+                         "another name")
+    for name in methods:
         word = name.lower().strip("_")
         if name != "events" and not events and word[:1] == "e" and get_close_matches(word, ["events"], cutoff=_ALIKE):
-            raise InputError(f"{kind}: its method {name!r} would never be called; is it meant for 'events'?")
+            raise InputError(f"{kind}: {name!r} would never be called; is it meant for 'events'?")
+
+
+def _meant(name: str) -> type | None:
+    """The event that a method of this name is meant for."""
+    return next((event for word, event in _MEANT.items() if name.lower().rstrip("s") == word.rstrip("s")), None)
 
 
 def _methods(mechanism: "Mechanism") -> list[str]:
@@ -328,14 +342,14 @@ def _check_takers(mechanisms: Sequence["Mechanism"]) -> None:
     for (one, event, species), (other, second, also) in combinations(takers, 2):
         if species is not also or type(event) is not type(second) or not meet(one.where, other.where, species.place):
             continue
-        when = ""
+        when = "at one moment"
         if isinstance(event, AtTimes) and isinstance(second, AtTimes):
             together = np.intersect1d(event.times, second.times)
             if not len(together):
                 continue
-            when = f" at t = {together[0]:g} s"
+            when = f"at t = {together[0]:g} s"
         names = f"{type(one).__name__} and {type(other).__name__}"
-        raise InputError(f"{names} may both take {species!r} at one moment{when}; let one mechanism take it, or give "
+        raise InputError(f"{names} may both take {species!r} {when}; let one mechanism take it, or give "
                          "each a species of its own to take from")
 
 

@@ -247,13 +247,13 @@ def with_method(name: str, made: Callable[[Callable[..., Any]], Any] = lambda me
 @pytest.mark.parametrize("name", ["jump", "jumps", "leap", "leaps", "instants", "instant", "height", "cross", "path",
                                   "paths", "Jump", "event", "evnets", "Events", "event_"])
 def test_a_misspelt_or_old_hook_is_refused_by_name(name):
-    assert refused(with_method(name), kinds=[]).startswith(f"Mine: its method {name!r} would never be called; ")
+    assert refused(with_method(name), kinds=[]).startswith(f"Mine: {name!r} would never be called; ")
     assert name in refused(with_method(name, property), kinds=[])
 
 
 def test_a_function_put_on_an_object_is_looked_at_too():
     loose = SimpleNamespace(where=PLACE, rates=lambda c, t: {}, jump=lambda c, t: {})
-    assert refused(loose, kinds=[]).startswith("SimpleNamespace: its method 'jump' would never be called")
+    assert refused(loose, kinds=[]).startswith("SimpleNamespace: 'jump' would never be called")
 
 
 def test_half_of_what_is_declared_does_not_excuse_the_other_half():
@@ -265,8 +265,8 @@ def test_half_of_what_is_declared_does_not_excuse_the_other_half():
         def leap(self, c: Any, t: float, dt: float, rng: Any) -> dict[Species, Any]:
             return {a: 1.0}
 
-    assert refused(Half(), kinds=[a]) == ("Half: its method 'leap' would never be called; declare EachStep in its "
-                                          "property events, or give the method another name")
+    assert refused(Half(), kinds=[a]) == ("Half: 'leap' would never be called; declare EachStep(changes, takes, change"
+                                          ") with change(c, t, dt, rng) in a property events, or give it another name")
 
 
 def test_helpers_may_bear_any_name_where_the_event_is_declared():
@@ -323,6 +323,7 @@ def test_what_does_not_fit_together_is_refused_by_name():
     assert said((replace(whole, takes=(b,)),)) == f"Acting: its AtTimes takes {b!r}, which it does not name in changes"
     assert said((replace(whole, changes=("a",)),)).startswith("Acting: changes of its AtTimes must be a tuple of spec")
     assert said((replace(whole, times=np.array([np.nan])),)).startswith("Acting: times of its AtTimes must be finite")
+    assert said((EachStep((a,)),)).startswith("Acting: its EachStep names what it changes and has no change; give it")
     assert said((EachStep((a,), change=None),)) == "Acting: change of its EachStep must be a function"  # type: ignore
 
 
@@ -372,7 +373,7 @@ def taking(a: Species, at: float = 0.5, where: Place = PLACE) -> Acting:
 def test_two_that_take_of_one_species_at_one_moment_are_refused_with_both_named():
     a, = species("a")
     assert refused(taking(a), taking(a), kinds=[a]) == (
-        "Acting and Acting may both take <a in cell> at one moment at t = 0.5 s; let one mechanism take it, or give "
+        "Acting and Acting may both take <a in cell> at t = 0.5 s; let one mechanism take it, or give "
         "each a species of its own to take from")
     rising = Acting(PLACE, (OnRise(lambda c, t: c[a] - 1, (a,), (a,),
                                    change=lambda c, t, risen, rng: {a: -0.5 * risen}),))
@@ -528,3 +529,31 @@ NO_MECHANISMS = {
 @pytest.mark.parametrize(("said", "thing"), NO_MECHANISMS.items(), ids=["class", "where", "rates"])
 def test_what_is_no_mechanism_is_refused(said, thing):
     assert refused(thing, kinds=[]).startswith(said)
+
+
+def test_all_of_an_old_mechanism_is_told_at_once_with_what_replaces_it():
+    class Old(Bare):
+        instants = property(lambda self: np.array([0.5]))
+
+        def jump(self, c: Any, t: float) -> dict[Species, Any]:
+            return {}
+
+        def height(self, c: Any, t: float) -> Any:
+            return c
+
+    assert refused(Old(), kinds=[]) == (
+        "Old: 'instants' and 'jump' and 'height' would never be called; declare AtTimes(times, changes, takes, change) "
+        "with change(c, t, rng), and OnRise(height, changes, takes, change) with height(c, t) and change(c, t, risen, "
+        "rng) in a property events, or give it another name")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_rises_acts_where_it_has_risen_and_nowhere_else(engine):
+    """Whether or not its change looks at where that is."""
+    row = pool("row", np.ones(3))
+    a, out = Species("a", row, np.array([1.0, 2.0, 3.0]) * LARGE / MOLECULES), Species("out", row)
+    kick = Acting(row, (AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: {a: LARGE / MOLECULES}),))
+    fires = Acting(row, (OnRise(lambda c, t: c[a] - 2.5 * LARGE / MOLECULES, (out,), (),
+                                lambda c, t, risen, rng: {out: LARGE / MOLECULES}),))
+    run = simulate(Model([a, out], [kick, fires]), 1.0, [each(out)], **ENGINES[engine])
+    assert (run["out"][-1] * MOLECULES / LARGE).tolist() == pytest.approx([0.0, 1.0, 0.0], abs=1e-12)

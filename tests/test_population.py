@@ -1,6 +1,6 @@
 """Many synapses at once: coupled to the fields at second order, with nothing lost and the limit of exact spikes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from spatial._engine.system.jacobian import linearise
 from spatial.checks import InputError
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import Emptying
-from spatial.model import Model, Species
+from spatial.model import EachStep, Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording
 from spatial.simulate import simulate
@@ -421,3 +421,25 @@ def test_release_that_would_make_fields_jump_within_a_window_is_refused():
     with pytest.raises(InputError, match=r"^Population: 'glutamate' is changed at spikes or between, in 'ecs'; it must "
                                          r"be on 'synapses', what is let out as vesicles being emptied$"):
         Population(replace(loop.release, glutamate=loop.glutamate), (), edge(1), UNTIL)
+
+
+def test_a_rule_with_chance_is_refused_since_windows_would_leave_it_out():
+    @dataclass(frozen=True, eq=False)
+    class Noisy:
+        where: Any
+        weight: Species
+
+        @property
+        def events(self) -> tuple[EachStep, ...]:
+            return (EachStep((self.weight,), change=lambda c, t, dt, rng: {self.weight: 100.0}),)
+
+        def rates(self, c: Any, t: float) -> dict[Species, Any]:
+            return {}
+
+        def between(self, c: Any, dt: Any) -> dict[Species, Any]:
+            return {self.weight: 0.0 * dt}
+
+    loop = busy()
+    weight = Species("w", loop.release.where, 1.0)
+    with pytest.raises(InputError, match=r"^Population: Noisy has an event EachStep, and only known spikes act in win"):
+        replace(loop.population(0.03), rules=(Noisy(loop.release.where, weight),))

@@ -29,7 +29,8 @@ shells = partial(concentric, "shells")
 def spot(place: Place, *elements: int) -> Place:
     """Points that touch these elements of a place."""
     index = np.array(elements, np.int64)
-    return Place("spot", 0, np.ones(len(index)), place.centres[index], touches={place.name: index})
+    name = f"spot at {', '.join(map(str, elements))}"
+    return Place(name, 0, np.ones(len(index)), place.centres[index], touches={place.name: index})
 
 
 def synapses(count: int) -> Mesh:

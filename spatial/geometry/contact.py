@@ -59,12 +59,12 @@ def check_places(living: Iterable[tuple[str, Place]], acting: Iterable[tuple[str
                 _check_touches(who, place, *known[other])
 
 
-def check_contact(who: str, where: Place, place: Place) -> None:
-    """Raise `InputError` unless `where`, where `who` acts, is this place or touches its elements."""
+def check_contact(who: str, where: Place, whose: str, place: Place) -> None:
+    """Raise `InputError` unless `where`, where `who` acts, is the place of `whose` or touches its elements."""
     if where.name == place.name:
-        _check_same(who, where, repr(place), place)
+        _check_same(who, where, whose, place)
     elif touched(where, place) is not None:
-        _check_touches(who, where, repr(place), place)
+        _check_touches(who, where, whose, place)
 
 
 def _check_same(who: str, place: Place, first: str, known: Place) -> None:

@@ -212,7 +212,8 @@ class Mesh(Mapping[str, Place]):
     def with_places(self, *places: Place) -> "Mesh":
         """This mesh with these places added, or put in place of those of the same name.
 
-        Raises `InputError` for a place with other elements than the one before it, which others touch.
+        A place whose elements lie where they lay may have other measures and links. Raises `InputError` for one with
+        elements elsewhere that others touch.
         """
         added = _named(places)
         changed = {name for name, place in added.items()

@@ -96,7 +96,7 @@ def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], F
 
 def _around(name: str, where: Place, species: Species) -> Ints:
     """(n,) element of a species' place that each element of `where` touches. Raises `InputError` for another place."""
-    check_contact(f"probe {name!r}", where, species.place)
+    check_contact(f"probe {name!r}", where, repr(species), species.place)
     elements = touched(where, species.place)
     return np.arange(len(where)) if elements is None else elements
 
@@ -137,6 +137,6 @@ def _at_elements(species: Species, elements: Ints, c: Concentrations) -> Floats:
 
 def _nearby(name: str, where: Place, read: Callable[[Concentrations], Floats | float], c: Concentrations) -> Floats:
     def check(species: Species) -> None:
-        check_contact(f"probe {name!r}", where, species.place)
+        check_contact(f"probe {name!r}", where, repr(species), species.place)
 
     return np.broadcast_to(read(View(c, where, check)), len(where))

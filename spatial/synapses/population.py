@@ -161,6 +161,7 @@ class Population:
                                         f"{one.place.name!r}; it must be on {self.where.name!r}, what is let out as "
                                         "vesicles being emptied")
         self._check_times()
+        self._check_events()
         checks.each_element("Population: neuron", self._neuron, self.where)
         if self._neuron.max() >= len(self.post):
             raise checks.InputError(f"Population: neuron goes up to {self._neuron.max()}; with {len(self.post)} "
@@ -175,6 +176,9 @@ class Population:
             if not isinstance(rule, Rule):
                 raise checks.InputError(f"Population: {type(rule).__name__} has no closed form between spikes; make it "
                                         "a mechanism of the model itself")
+
+    def _check_events(self) -> None:
+        """Raise `InputError` for an event at other than known times: windows would leave it out."""
         for part in (self.release, *self.rules):
             for event in events_of(cast(Mechanism, part)):
                 if not isinstance(event, AtTimes):

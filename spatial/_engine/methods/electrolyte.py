@@ -103,14 +103,14 @@ def _check_names(system: System, electrolyte: Electrolyte) -> None:
             raise InputError(f"the electrolyte names {one!r}, which is not a species of this model")
     places = {ion.place.name for ion in electrolyte.valences}
     for each in electrolyte.capacitors:
-        check_contact("the capacitor", each.membrane, each.potential.place)
+        check_contact("the capacitor", each.membrane, repr(each.potential), each.potential.place)
         for side in (each.inside, each.outside):
             if side not in places:
                 raise InputError(f"{each.membrane.name!r} parts {side!r} from another place, but no ion is in it")
-            check_contact("the capacitor", each.membrane, _place(system, side))
+            check_contact("the capacitor", each.membrane, repr(side), _place(system, side))
         for mechanism in system.model.mechanisms:
             if mechanism.where.name == each.membrane.name:
-                check_contact("the capacitor", each.membrane, mechanism.where)
+                check_contact("the capacitor", each.membrane, type(mechanism).__name__, mechanism.where)
 
 
 def _check_current(mechanism: Mechanism, gains: Gains, electrolyte: Electrolyte) -> None:

@@ -8,7 +8,7 @@ to whole molecules.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +80,12 @@ class Events:
         if not self.channels:
             return None
         mean = (before + after) / 2
-        paths = [_call(mechanism, event, event.path, self._view(mean, mechanism), t, horizon, rng)
+        paths = [_call(mechanism, event, cast(Any, event.path), self._view(mean, mechanism), t, horizon, rng)
                  for mechanism, event in self.channels]
         for (mechanism, event), path in zip(self.channels, paths, strict=True):
+            if not hasattr(path, "first") or not callable(getattr(path, "gains", None)):
+                raise InputError(f"{_its(mechanism, event)} returns {type(path).__name__} for a path at t = {t:g} s; "
+                                 "it must return an object with first and gains(dt)")
             if not path.first > 0:
                 raise InputError(f"{_its(mechanism, event)} first acts {path.first:g} s from t = {t:g} s; it must be "
                                  "later than that, or never, which is infinite")
@@ -131,7 +134,7 @@ class Events:
                 return done > 0, heights
             before = u.copy()
             self._phase(u, t, deposit, [
-                _Act(mechanism, event, partial(event.change, self._view(before, mechanism), t, where, rng))
+                _Act(mechanism, event, partial(event.change, self._view(before, mechanism), t, where, rng), where)
                 for mechanism, event, where in acting])
         names = " and ".join(sorted({type(mechanism).__name__ for mechanism, _, _ in acting}))
         raise InputError(f"{names} set off again and again at t = {t:g} s, {_ROUNDS} times; what an event does must "
@@ -147,6 +150,8 @@ class Events:
         for act in acts:
             gains = _call(act.mechanism, act.event, act.gains)
             self._check_gains(act.mechanism, act.event, gains, t)
+            if act.risen is not None:
+                gains = {species: np.where(act.risen, gain, 0.0) for species, gain in gains.items()}
             happened |= any(np.any(gain) for gain in gains.values())
             deposit(u, act.mechanism, gains)
         self._check_left(u, t, acts)
@@ -196,11 +201,12 @@ class Events:
 
 @dataclass(frozen=True)
 class _Act:
-    """An event that acts now: whose it is, and what gives its gains."""
+    """An event that acts now: whose it is, what gives its gains, and where they count, if not everywhere."""
 
     mechanism: Mechanism
     event: Event
     gains: Callable[[], Gains]
+    risen: Flags | None = None
 
 
 def _its(mechanism: Mechanism, event: Event) -> str:
@@ -212,10 +218,9 @@ def _call(mechanism: Mechanism, event: Event, function: Callable[..., T], *argum
     """Call a function of a mechanism's event, which may only read what it sees; an error is told whose it is."""
     try:
         return reading(type(mechanism).__name__, function, *arguments)
-    except InputError:
-        raise
     except Exception as error:
-        error.add_note(f"in {_its(mechanism, event)}")
+        if not isinstance(error, InputError):
+            error.add_note(f"in {_its(mechanism, event)}")
         raise
 
 
