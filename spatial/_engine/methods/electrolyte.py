@@ -90,8 +90,8 @@ def field(system: System, electrolyte: Electrolyte) -> Field:
     """
     _check_names(system, electrolyte)
     found = _bind(system, electrolyte)
-    for mechanism, gains in system.gains(system.initial(), 0.0):
-        _check_current(mechanism, gains, electrolyte)
+    for term in system.terms:
+        _check_current(term.mechanism, term.first, electrolyte)
     return found
 
 

@@ -11,7 +11,7 @@ Euler in one step and in two half as long, extrapolated, is of order 2; the diff
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from operator import and_
 from typing import Any
 
@@ -65,8 +65,12 @@ class FipyEngine:
     """Backward Euler by FiPy, extrapolated to order 2."""
 
     system: System
-    reactions: System  # the system without what FiPy's own terms do
     places: Mapping[str, Equations]
+
+    @cached_property
+    def reactions(self) -> System:
+        """The system without what FiPy's own terms do."""
+        return without_diffusion(self.system)
 
     @property
     def order(self) -> int:
@@ -135,7 +139,7 @@ def fipy_engine(system: System) -> FipyEngine:
     Raises `InputError` where a place cannot be a FiPy mesh.
     """
     pairs = _pairs(system)
-    return FipyEngine(system, without_diffusion(system), {
+    return FipyEngine(system, {
         name: _equations(of, system.model, {(of.index(a), of.index(b)) for a, b in pairs if a in of and b in of})
         for name, of in system.layout.places.items()})
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from spatial._engine.operators.diffusion import bands, even, stiffness
+from spatial._engine.operators.diffusion import Bands, Even, bands, even, stiffness
 from spatial._engine.operators.fipy_terms import lift_terms
 from spatial._engine.system.events import scheduled
 from spatial._engine.system.jacobian import sparse
@@ -25,19 +25,38 @@ def assemble(model: Model) -> System:
     rates of the wrong shape, or FiPy terms that cannot be lifted.
     """
     layout = lay_out(model.species)
-    operators, diffusion = {}, {}
+    lifted, constant = _lift(model, layout)
+    events = scheduled(model, layout)
+    operators, diffusion = _operators(layout)
+    grids, boxes = _grids(layout, operators)
+    system = System(model, layout, operators, diffusion, (), lifted, constant, events, grids, boxes)
+    return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
+
+
+def _operators(layout: Layout) -> tuple[dict[str, csr_matrix], dict[str, Floats]]:
+    """The stiffness matrix of each place, empty where nothing diffuses, and the (m,) D of its species."""
+    operators, diffusion = dict[str, csr_matrix](), dict[str, Floats]()
     for name, of in layout.places.items():
         place, D = of[0].place, np.array([species.D for species in of])
         operators[name] = stiffness(place) if D.any() else csr_matrix((len(place),) * 2)
         diffusion[name] = D
-    found = {name: bands(of[0].place) for name, of in layout.places.items() if operators[name].nnz}
-    alike = {name: even(layout.places[name][0].place, along) for name, along in found.items() if along}
-    boxes = {name: box for name, box in alike.items() if box}
-    grids = {name: along for name, along in found.items() if along and name not in boxes}
-    lifted, constant = _lift(model, layout)
-    events = scheduled(model, layout)
-    system = System(model, layout, operators, diffusion, (), lifted, constant, events, grids, boxes)
-    return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
+    return operators, diffusion
+
+
+def _grids(layout: Layout, operators: dict[str, csr_matrix]) -> tuple[dict[str, Bands], dict[str, Even]]:
+    """The places in which something diffuses that are grids: those whose bricks differ, and those that are even."""
+    grids, boxes = dict[str, Bands](), dict[str, Even]()
+    for name, of in layout.places.items():
+        place = of[0].place
+        along = bands(place) if operators[name].nnz else None
+        if along is None:
+            continue
+        box = even(place, along)
+        if box is None:
+            grids[name] = along
+        else:
+            boxes[name] = box
+    return grids, boxes
 
 
 def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
@@ -66,7 +85,7 @@ def _probe(system: System, mechanism: Mechanism) -> Term:
     except InputError as error:
         said = str(error)
         raise InputError(said if said.startswith(kind) else f"{kind}: {said}") from None
-    return Term(mechanism, tuple(seen), tuple(gains))
+    return Term(mechanism, tuple(seen), tuple(gains), gains)
 
 
 def _check_known(system: System, mechanism: Mechanism, species: Species) -> None:

@@ -26,6 +26,7 @@ class Term:
     mechanism: Mechanism
     reads: tuple[Species, ...]
     changes: tuple[Species, ...]
+    first: Gains  # in the initial state, at t = 0
 
     def rates(self, state: Concentrations, t: float) -> Gains:
         """The gains of a mechanism, from what it sees of `state`.
