@@ -102,7 +102,7 @@ def test_importing_the_module_does_not_import_fipy():
 
 
 def test_a_place_without_links_is_refused():
-    with pytest.raises(InputError, match=r"^place 'spot' has no links; FiPy needs a volume to diffuse in$"):
+    with pytest.raises(InputError, match=r"^place 'spot at 0' has no links; FiPy needs a volume to diffuse in$"):
         fipy_mesh(spot(bricks(), 0))
 
 
