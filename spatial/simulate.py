@@ -44,7 +44,6 @@ class FewMolecules(UserWarning):
     """Concentrations are continuous where there are only a few molecules."""
 
 
-_ROUNDING = 1e-12  # of a run: a time beyond its end by so little is its end
 SHOWN = 3
 """Parameters that `simulate` names where those of its start are others."""
 
@@ -227,7 +226,7 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Fr
     """Step from 0 to `until`, noting what happens on the way."""
     system, noted = stepper.system, 0.0
     instants = set(system.events.instants.tolist())
-    stops = _stops(until, instants, frame_times)
+    stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
     diary.note(stepper)
     for stop in stops:
         while stepper.t < stop:
@@ -247,13 +246,3 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Fr
 def _shown(stepper: Stepper) -> State:
     """The state of a run, as a copy that nobody can change it by."""
     return stepper.system.state(read_only(stepper.u))
-
-
-def _stops(until: float, *times: Iterable[float]) -> list[float]:
-    """The sorted times up to `until` [s] on which steps land.
-
-    A time beyond the end by no more than rounding, such as 3 x 0.1 beside 0.3, is the end.
-    """
-    last = until * (1 + _ROUNDING)
-    stops = sorted({time for some in times for time in some if 0 <= time <= last})
-    return stops if stops and stops[-1] >= until else [*stops, until]

@@ -486,11 +486,8 @@ def test_an_error_within_an_event_tells_whose_it_is():
     assert caught.value.__notes__ == ["in Acting: its AtTimes"]
 
 
-def test_an_event_at_the_end_happens_though_the_time_is_rounded():
-    """3 x 0.1 is a little more than 0.3."""
+def test_an_event_before_the_start_is_refused():
     a, = species("a")
-    acting = Acting(PLACE, (AtTimes(np.arange(1, 4) * 0.1, (a,), (), lambda c, t, rng: {a: LARGE / MOLECULES}),))
-    assert ends([a], [acting], "implicit", until=0.3) == pytest.approx([4.0], rel=1e-12)
     early = Acting(PLACE, (AtTimes(np.array([-0.1]), (a,), (), lambda c, t, rng: {a: 1.0}),))
     assert refused(early, kinds=[a]) == "Acting: its AtTimes has an event at t = -0.1 s; a run begins at 0"
 

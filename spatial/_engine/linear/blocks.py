@@ -111,6 +111,17 @@ def onto(zero, indptr, indices, P, x, y, add, low, high):  # type: ignore[no-unt
             y[i, s] = y[i, s] + found[s] if add else found[s]
 
 
+@njit(cache=True, nogil=True)
+def received(first, indptr, indices, flow, x, r, y, low, high):  # type: ignore[no-untyped-def]
+    """y = r + flow x for the rows of a sparse flow from `first` on, one after the other; y begins with that row."""
+    for i in range(low, high):
+        row = first + i
+        found = 0.0
+        for k in range(indptr[row], indptr[row + 1]):
+            found += flow[k] * x[indices[k]]
+        y[i] = r[row] + found
+
+
 @_compiled
 def _invert(zero, block):  # type: ignore[no-untyped-def]
     """Invert an (m, m) block in place (Gauss-Jordan), without pivoting: it is near diagonally dominant.

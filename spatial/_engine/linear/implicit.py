@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from spatial._engine.linear.blocks import received
 from spatial._engine.linear.krylov import stabilised_gradients
 from spatial._engine.linear.multigrid import Level, levels
 from spatial._engine.linear.place_matrix import PlaceMatrix, place_matrix
+from spatial._engine.operators.diffusion import rows
 from spatial._engine.operators.team import Team
 from spatial._engine.system.jacobian import Linearisation
 from spatial._engine.system.layout import Layout
@@ -46,7 +48,7 @@ class Implicit:
     layout: Layout
     places: Mapping[str, PlaceMatrix]
     flow: csr_matrix  # h J of what flows between places
-    into: Mapping[str, csr_matrix]  # its rows for each place into which something flows
+    reached: frozenset[str]  # the places into which something flows
     team: Team
 
     def solve(self, f: Floats, guess: Floats | None = None) -> Floats:
@@ -74,8 +76,9 @@ class Implicit:
         block, x = self.layout.block, np.zeros_like(r)
         for name, matrix in reversed(list(self.places.items())):
             right = block(r, name)
-            if name in self.into:
-                right = right + (self.into[name] @ x).reshape(right.shape)
+            if name in self.reached:
+                right = np.empty(right.shape)
+                self.team(received, right.size, self.layout.starts[name], *rows(self.flow), x, r, right.reshape(-1))
             matrix.precondition(right, block(x, name))
         return x
 
@@ -93,15 +96,15 @@ def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accurac
         D = np.array([species.D for species in of])
         places[name] = place_matrix(prepared.hierarchies[name], D, linearisation.blocks[name], h, allowed, team)
     flow = h * linearisation.between
-    return Implicit(layout, places, flow, _into_places(layout, flow), team)
+    return Implicit(layout, places, flow, _reached(layout, flow), team)
 
 
-def _into_places(layout: Layout, flow: csr_matrix) -> dict[str, csr_matrix]:
-    """The rows of the flow between places for each place into which something flows."""
-    found = dict[str, csr_matrix]()
+def _reached(layout: Layout, flow: csr_matrix) -> frozenset[str]:
+    """The places into which something flows."""
+    found = set()
     for name, of in layout.places.items():
-        start = layout.starts[name]
-        rows = flow[start:start + len(of) * len(of[0].place)]
-        if rows.nnz:
-            found[name] = csr_matrix(rows)
-    return found
+        first = layout.starts[name]
+        end = first + len(of) * len(of[0].place)
+        if flow.indptr[end] > flow.indptr[first]:
+            found.add(name)
+    return frozenset(found)
