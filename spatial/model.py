@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from inspect import getattr_static
 from itertools import combinations
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +185,6 @@ it. At a step's end EachStep acts, then Channels, then OnRise as long as somethi
 OnRise. What acts together sees the state before all of it."""
 
 
-@runtime_checkable
 class WithEvents(Protocol):
     """A mechanism that also has events."""
 
@@ -253,7 +252,7 @@ def events_of(mechanism: "Mechanism") -> tuple[Event, ...]:
     if getattr_static(mechanism, "events", None) is not None or (
             hasattr(type(mechanism), "__getattr__") and hasattr(mechanism, "events")):
         try:
-            events = mechanism.events  # type: ignore[attr-defined]
+            events = cast(WithEvents, mechanism).events
         except Exception as error:
             raise InputError(f"{kind}: its events cannot be read: {type(error).__name__}: {error}") from error
     if not isinstance(events, tuple):

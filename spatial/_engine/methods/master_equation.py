@@ -370,13 +370,14 @@ def _covers(reactions: Sequence[Reaction], channels: Sequence[Channels]) -> bool
 def _player(system: System, mechanism: Mechanism) -> _Player | None:
     """A mechanism with its reactions; None if it has no rates. Checks that the reactions fit."""
     kind = type(mechanism).__name__
-    random = [event for event in events_of(mechanism) if isinstance(event, Channels)]
+    events = events_of(mechanism)
+    random = [event for event in events if isinstance(event, Channels)]
     near = View(system.state(system.initial()), mechanism.where)
     if random and not (isinstance(mechanism, Reactions) and _covers(_reactions(mechanism, near, 0.0), random)):
         raise InputError(f"{kind} has channels that no reactions of it open and close; where molecules are counted it "
                          "needs reactions that change all that its channels change")
     if not isinstance(mechanism, Reactions):
-        if events_of(mechanism) and not mechanism.rates(near, 0.0):
+        if events and not mechanism.rates(near, 0.0):
             return None
         raise InputError(f"{kind} has no reactions, so it cannot be played molecule by molecule; put a mechanism "
                          "that has them in its stead (whole channels, not a fraction), or simulate with concentrations")
