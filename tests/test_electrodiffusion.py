@@ -55,7 +55,7 @@ def method(model: Model, valences: Mapping[Species, int]) -> Electrodiffusion:
 def one_step(of: Any, u: Floats, dt: float) -> Floats:
     """The state after one step of a method with accurate solves."""
     tolerated = dict.fromkeys(of.system.model, 1e-9)
-    return np.asarray(of.start(u, 0.0, of.system.rate(u, 0.0), tolerated)(dt)[0])
+    return np.asarray(of.start(u, 0.0, of.system.rate(u, 0.0), tolerated).take(dt)[0])
 
 
 # What flows through a link

@@ -151,7 +151,7 @@ def test_the_extrapolated_step_is_of_order_two():
         u, dt = system.initial(), 0.03 / count
         allowed = tolerated(system, u, Tolerance(1e-7))
         for k in range(count):
-            u, _ = engine.start(u, k * dt, system.rate(u, k * dt), allowed)(dt)
+            u, _ = engine.start(u, k * dt, system.rate(u, k * dt), allowed).take(dt)
         return abs(float(system.state(u)[outside][0]) - even * (1 - np.exp(-rate * 0.03)))
 
     counts = [4, 8, 16]

@@ -218,9 +218,9 @@ def step_times(place: Place) -> str:
     def taken(method: Method) -> Floats:
         """(2,) ms until a step can be tried, and for trying it."""
         start = time.perf_counter()
-        attempt = method.start(u, 0.0, system.rate(u, 0.0), allowed)
+        attempts = method.start(u, 0.0, system.rate(u, 0.0), allowed)
         found = time.perf_counter()
-        attempt(1e-3)
+        attempts.take(1e-3)
         return 1e3 * np.array([found - start, time.perf_counter() - found])
 
     drifting, alone = electrodiffusion(system, Electrolyte(ions)), Rosenbrock(prepare(system), ROS34PW2)

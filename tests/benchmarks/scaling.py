@@ -79,7 +79,7 @@ def measured(side: int) -> dict[str, float]:
     for _ in range(1 + RUNS):
         counting.calls.clear()
         start = time.perf_counter()
-        after, _ = method.start(u, 0.0, system.rate(u, 0.0), allowed)(STEP)
+        after, _ = method.start(u, 0.0, system.rate(u, 0.0), allowed).take(STEP)
         seconds.append(time.perf_counter() - start)
     assert np.isfinite(after).all()
     return {"n": side**3, "seconds": float(np.median(seconds[1:])), "bytes": float(sum(counting.calls)),

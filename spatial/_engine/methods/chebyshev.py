@@ -12,9 +12,10 @@ from math import ceil, sqrt
 import numpy as np
 from numba import njit
 
-from spatial._engine.methods.method import BEFORE, Attempt
+from spatial._engine.methods.growth import growth_rate
+from spatial._engine.methods.method import BEFORE, Attempts, followed
 from spatial._engine.operators.team import LONG_VECTOR
-from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.jacobian import Linearisation, linearise
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
@@ -24,6 +25,7 @@ _STRICT = 5.0  # times the estimate, so that a tolerance means the same accuracy
 _LARGE = 50_000  # unknowns: below, either method is fast
 _KEPT = 10  # steps for which the fastest rate is kept
 _MARGIN = 1.2  # times the fastest rate: how much faster it may become meanwhile
+_GROWTH = 0.4  # longest step at a growth rate of 1: an e-fold of what is not resolved errs by 2 %
 _STEPS, _FEW = 30, 20  # steps that a stretch without events takes, roughly, and stages that cost less than a solve
 
 
@@ -32,6 +34,7 @@ class Kept:
     """What the method keeps from step to step."""
 
     fastest: float = 0.0  # 1/s: the fastest rate that was found last, with its margin
+    growth: float = 0.0  # 1/s: how fast what is not resolved grew then
     steps: int = 0  # for which it may still be used
 
 
@@ -48,32 +51,35 @@ class Chebyshev:
     order: int = 3  # the power of the step's length that the estimated error goes with
     kept: Kept = field(default_factory=Kept)
 
-    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempts:
         """Steps from the state `u` at `t`, where du/dt is `f`, with as many stages as their length takes."""
         fresh, rejected = self.kept.steps == 0, False
         if fresh:
-            self._find(u, t)
+            self.find(u, t, f, tolerated)
         self.kept.steps -= 1
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
             nonlocal fresh, rejected
             if rejected and not fresh:
-                self._find(u, t)
+                self.find(u, t, f, tolerated)
                 fresh = True
             rejected = True  # or there is no other attempt
             after = self._stages(u, t, f, dt, stages_for(dt * self.kept.fastest))
             slope = self.system.rate(after, t + BEFORE * dt)
             return after, _STRICT * (0.8 * (u - after) + 0.4 * dt * (f + slope))
 
-        return attempt
+        return Attempts(attempt, followed(_GROWTH, self.kept.growth))
 
     def forget(self) -> None:
         """Keep nothing: the state or the problem has changed at once, by an event."""
         self.kept.steps = 0
 
-    def _find(self, u: Floats, t: float) -> None:
-        """Find the fastest rate, to be kept for some steps."""
-        self.kept.fastest, self.kept.steps = _MARGIN * self.fastest_rate(u, t), _KEPT
+    def find(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> None:
+        """Find how fast the problem is, and how fast what is not resolved grows, to be kept for some steps."""
+        linearisation = linearise(self.system, u, t)
+        self.kept.fastest = _MARGIN * self.fastest_rate(linearisation)
+        self.kept.growth = growth_rate(self.system, linearisation, u, f, tolerated)
+        self.kept.steps = _KEPT
 
     def suits(self, until: float) -> bool:
         """Whether this is likely to beat an implicit method: many unknowns, and few stages for a typical step."""
@@ -82,11 +88,11 @@ class Chebyshev:
             return False
         ends = np.unique([0.0, *np.clip(system.events.instants, 0.0, until), until])
         typical = float(np.diff(ends).max()) / _STEPS
-        return stages_for(typical * self.fastest_rate(system.initial(), 0.0)) <= _FEW
+        return stages_for(typical * self.fastest_rate(linearise(system, system.initial(), 0.0))) <= _FEW
 
-    def fastest_rate(self, u: Floats, t: float) -> float:
-        """A bound [1/s] of the eigenvalues of the Jacobian: its largest row sum, by species' typical sizes."""
-        system, linearisation, typical = self.system, linearise(self.system, u, t), self.system.typical()
+    def fastest_rate(self, linearisation: Linearisation) -> float:
+        """Return a bound [1/s] of the eigenvalues of the Jacobian: its largest row sum, by species' typical sizes."""
+        system, typical = self.system, self.system.typical()
         rows = abs(linearisation.between) @ typical
         for name, blocks in linearisation.blocks.items():
             here, scale = system.layout.block(rows, name), system.layout.block(typical, name)

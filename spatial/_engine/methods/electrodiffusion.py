@@ -21,11 +21,12 @@ from scipy.sparse import block_array, block_diag, bsr_array, csc_matrix, csr_mat
 from scipy.sparse.linalg import SuperLU, splu
 
 from spatial._engine.methods.electrolyte import Electrolyte, Field, check_balance, check_event, field
-from spatial._engine.methods.method import BEFORE, Attempt
-from spatial._engine.methods.rosenbrock import ROS34PW2, Table
+from spatial._engine.methods.growth import growth_rate
+from spatial._engine.methods.method import BEFORE, Attempts, followed
+from spatial._engine.methods.rosenbrock import GROWTH, ROS34PW2, Table
 from spatial._engine.operators.drift import Drift, drift, together
 from spatial._engine.operators.repair import repair
-from spatial._engine.system.jacobian import linearise
+from spatial._engine.system.jacobian import Linearisation, linearise
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
@@ -53,16 +54,17 @@ class Electrodiffusion:
         """The power of the step's length that the estimated error goes with."""
         return self.table.order
 
-    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempts:
         """Steps from the state `u` at `t`, where reactions and diffusion alone make du/dt = `f`."""
         check_balance(self.field, u, t, f)
         phi = self._potential(u, f)
-        jacobian = self._jacobian(u, t, phi)
+        linear = linearise(self.system, u, t)
+        jacobian = self._jacobian(linear, u, phi)
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
             return self._step(u, phi, t, dt, _Factors(csc_matrix(self.mass - self.table.gamma * dt * jacobian)))
 
-        return attempt
+        return Attempts(attempt, followed(GROWTH, growth_rate(self.system, linear, u, f, tolerated)))
 
     def potentials(self, u: Floats, t: float) -> dict[str, Floats]:
         """(n,) the potential [mV] in each place with ions; the constant in each connected part is arbitrary."""
@@ -107,9 +109,9 @@ class Electrodiffusion:
             values -= (self.charge(u) - charge)[self.field.of[name]] / ions[most]
         return u
 
-    def _jacobian(self, u: Floats, t: float, phi: Floats) -> csr_matrix:
+    def _jacobian(self, linear: Linearisation, u: Floats, phi: Floats) -> csr_matrix:
         """(size + n, size + n) the derivative of what makes du/dt, by u and by phi."""
-        linear, n = linearise(self.system, u, t), self.field.size
+        n = self.field.size
         within = block_diag([_blocks(linear.blocks[name]) for name in self.system.layout.places], format="csr")
         rest = block_array([[within + linear.between + self.diffusion, csr_matrix((len(u), n))]])
         changing = diags_array(self.field.free) @ (rest + self.drift.slopes(u, phi))

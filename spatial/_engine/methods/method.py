@@ -1,7 +1,10 @@
 """What a method for one step in time must offer to the step control."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+import numpy as np
 
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
@@ -11,6 +14,19 @@ BEFORE = 1.0 - 1e-9  # a step ends just before the event on which it lands
 
 Attempt = Callable[[float], tuple[Floats, Floats]]
 """The state after a step of a given length [s], and an estimate of its error; both (size,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attempts:
+    """The steps that a method may take from a state."""
+
+    take: Attempt
+    longest: float = np.inf  # s: in a longer step what grows from below what is resolved would be lost
+
+
+def followed(growth: float, rate: float) -> float:
+    """Return the longest step [s] that follows a growth `rate` [1/s], where `growth` is the longest at a rate of 1."""
+    return growth / rate if rate > 0.0 else np.inf
 
 
 class Method(Protocol):
@@ -26,7 +42,7 @@ class Method(Protocol):
         """The power of the step's length that the estimated error goes with."""
         ...
 
-    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempts:
         """Steps from the state `u` at `t`, where du/dt is `f`.
 
         `tolerated` is the L2 error, averaged over its place, that a step may make in each species.

@@ -81,10 +81,12 @@ def advance(method: Method, u: Floats, t: float, dt: float, stop: float, toleran
     system = method.system
     f, allowed = system.rate(u, t), tolerated(system, u, tolerance)
     start = Start(system, u, t, tolerance, allowed)
-    attempt, proposed = method.start(u, t, f, allowed), min(dt, tolerance.longest)
+    attempts = method.start(u, t, f, allowed)
+    longest = min(tolerance.longest, attempts.longest)
+    proposed = min(dt, longest)
     for rejected in range(_MOST_TRIES):
         dt = _fit(proposed, stop - t)
-        after, error = attempt(dt)
+        after, error = attempts.take(dt)
         worst, size = start.worst(error)
         if dt < settling and 1.0 < size < np.inf and isinstance(method, Fading):
             left = method.left_of(error, u, t, settling - dt, allowed)

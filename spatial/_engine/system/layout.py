@@ -49,6 +49,24 @@ class Layout:
         shapes = {name: (len(of[0].place), len(of)) for name, of in self.places.items()}
         return {name: (slice(self.starts[name], self.starts[name] + n * m), (n, m)) for name, (n, m) in shapes.items()}
 
+    @cached_property
+    def numbers(self) -> Ints:
+        """(size,) the number of each unknown's species among all of them."""
+        first, numbers = 0, np.empty(self.size, np.int64)
+        for name, species in self.places.items():
+            span, shape = self._blocks[name]
+            numbers[span].reshape(shape)[:] = np.arange(first, first + len(species))
+            first += len(species)
+        return numbers
+
+    @cached_property
+    def measures(self) -> Floats:
+        """(size,) the measure of each unknown's element."""
+        measures = np.empty(self.size)
+        for name, species in self.places.items():
+            self.block(measures, name)[:] = species[0].place.measure[:, None]
+        return measures
+
     def within(self, whole: "Layout") -> Ints:
         """(size,) where its unknowns lie in the flat state of another layout, which has all its species."""
         found = np.empty(self.size, np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from spatial._engine.linear.implicit import Implicit, Prepared, implicit, prepare
-from spatial._engine.methods.method import Attempt
+from spatial._engine.methods.method import Attempts
 from spatial._engine.methods.rosenbrock import ROS2, Table, step
 from spatial._engine.system.jacobian import Linearisation, linearise
 from spatial._engine.system.right_hand_side import System, without_diffusion
@@ -37,7 +37,7 @@ class Factorised:
         """The power of the step's length that the estimated error goes with."""
         return self.table.order
 
-    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempts:
         """Steps from the state `u` at `t`, where du/dt is `f`."""
         full, of = linearise(self.system, u, t), self.table
         nothing = Linearisation(full.layout, {name: np.zeros_like(blocks) for name, blocks in full.blocks.items()},
@@ -48,7 +48,7 @@ class Factorised:
             spread = implicit(self.prepared, nothing, of.gamma * dt, dt, tolerated)
             return step(of, self.system, u, t, f, dt, lambda rate, _: spread.solve(_local(react, rate)))
 
-        return attempt
+        return Attempts(attempt)
 
 
 def _local(react: Implicit, f: Floats) -> Floats:

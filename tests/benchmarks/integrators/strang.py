@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial._engine.linear.implicit import prepare
-from spatial._engine.methods.method import Attempt
+from spatial._engine.methods.method import Attempts
 from spatial._engine.methods.rosenbrock import ROS2, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.repair import repair
@@ -32,7 +32,7 @@ class Strang:
     local: Tolerance  # of each part of the reactions
     order: int = 3  # the power of the step's length that the estimated error goes with, where splitting is not stiff
 
-    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempts:
         """Steps from the state `u` at `t`; where no part of the reactions is short enough the error is infinite."""
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
@@ -44,7 +44,7 @@ class Strang:
                 return u.copy(), np.full_like(u, np.inf)
             return halves, (halves - whole) / 3.0
 
-        return attempt
+        return Attempts(attempt)
 
     def _step(self, u: Floats, t: float, dt: float, tolerated: Mapping[Species, float]) -> Floats:
         """(size,) the state after one Strang step."""
@@ -54,7 +54,7 @@ class Strang:
     def _spread(self, u: Floats, dt: float, tolerated: Mapping[Species, float]) -> Floats:
         """(size,) the state after diffusion for `dt`, without what it undershoots zero by."""
         system = self.spreading.system
-        u, _ = self.spreading.start(u, 0.0, system.rate(u, 0.0), tolerated)(dt)
+        u, _ = self.spreading.start(u, 0.0, system.rate(u, 0.0), tolerated).take(dt)
         for species in system.model:
             if species.D > 0 and not species.signed:
                 repair(system.layout.values(u, species), species.place.measure, system.stiffness[species.place.name])

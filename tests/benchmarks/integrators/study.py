@@ -139,7 +139,7 @@ def lines(plan: Plan, quick: bool) -> tuple[Problem, list[Line], str]:
     for make in METHODS.values():
         u, method = system.initial(), make(system, 1.0)
         allowed = dict.fromkeys(system.model, 1.0)
-        method.start(u, 0.0, system.rate(u, 0.0), allowed)(WARMED)
+        method.start(u, 0.0, system.rate(u, 0.0), allowed).take(WARMED)
     reference, trust = referred(problem, system, plan)
     found = list[Line]()
 

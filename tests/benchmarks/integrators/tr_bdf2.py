@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial._engine.linear.implicit import Implicit, Prepared, implicit
-from spatial._engine.methods.method import BEFORE, Attempt
+from spatial._engine.methods.method import BEFORE, Attempts
 from spatial._engine.methods.tolerance import errors
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System
@@ -36,7 +36,7 @@ class TrBdf2:
         """What is integrated."""
         return self.prepared.system
 
-    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempt:
+    def start(self, u: Floats, t: float, f: Floats, tolerated: Mapping[Species, float]) -> Attempts:
         """Steps from the state `u` at `t`, where du/dt is `f`; without convergence the error is infinite."""
         linearisation, allowed = linearise(self.system, u, t), dict(tolerated)
 
@@ -56,7 +56,7 @@ class TrBdf2:
             wrong = dt * (weights[0] * f + weights[1] * slope + weights[2] * (end - last) / h)
             return end, matrix.solve(wrong)
 
-        return attempt
+        return Attempts(attempt)
 
     def _newton(self, matrix: Implicit, base: Floats, guess: Floats, t: float, h: float,
                 allowed: dict[Species, float]) -> Floats | None:

@@ -1,0 +1,105 @@
+"""How fast what is too small to be resolved grows: what an implicit method would damp if its steps were longer.
+
+The error of a step is compared with the scale of each species, so that nothing bounds a step of what lies far below
+it. An L-stable method then shrinks what grows: R(z) goes to 0 as z = dt lambda goes to infinity. So the step must be
+short beside the growth of what is not resolved, along the direction in which it moves. What is resolved needs no such
+bound: there the error is.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dgeev
+
+from spatial._engine.system.jacobian import Linearisation
+from spatial._engine.system.right_hand_side import System
+from spatial.geometry.place import Floats, Ints
+from spatial.model import Species
+
+
+def growth_rate(system: System, linearisation: Linearisation, u: Floats, f: Floats,
+                tolerated: Mapping[Species, float]) -> float:
+    """Return the rate [1/s] at which what is not resolved in `u` (size,) grows where du/dt is `f`; 0 if it does not.
+
+    A value is not resolved if it is smaller than what a step may err, `tolerated`. Each species is moved along its own
+    rate of change where that leads away from zero, and the Jacobian is projected on these directions: the largest real
+    part of the eigenvalues of that small matrix is the rate. Two species that make each other grow as fast as their
+    cycle does, whatever their units; what merely has a source does not grow by itself.
+    """
+    layout, whole = linearisation.layout, system.layout
+    species = list(layout.columns)
+    most = np.array([tolerated[one] for one in species])
+    is_signed = np.array([one.signed for one in species])
+    direction = np.zeros(layout.size)
+    if not _rising(layout.part(u, whole), layout.part(f, whole), layout.numbers, most, is_signed, direction):
+        return 0.0
+    effects, sizes = np.zeros((len(species), len(species))), np.zeros(len(species))
+    for name, blocks in linearisation.blocks.items():
+        first = int(layout.numbers[layout.starts[name]])
+        _within(blocks, layout.block(direction, name), layout.places[name][0].place.measure, first, effects, sizes)
+    between = linearisation.between
+    if between.nnz:
+        _across(between.indptr, between.indices, between.data, direction, layout.measures, layout.numbers, effects)
+    moving = np.flatnonzero(sizes)
+    projected = effects[np.ix_(moving, moving)] / sizes[moving, None]
+    for k in np.flatnonzero(projected.diagonal() > 0.0):
+        one = species[moving[k]]
+        projected[k, k] -= _spread(system, one, layout.values(direction, one)) / sizes[moving[k]]
+    return _fastest(projected)
+
+
+def _fastest(matrix: Floats) -> float:
+    """Return the largest real part of the eigenvalues of a small matrix, or 0 if none is above 0."""
+    alone = float(matrix.diagonal().max(initial=0.0))
+    if np.count_nonzero(matrix) == np.count_nonzero(matrix.diagonal()):
+        return alone
+    real, *_ = dgeev(matrix, compute_vl=0, compute_vr=0)
+    return max(0.0, float(real.max()))
+
+
+def _spread(system: System, species: Species, direction: Floats) -> float:
+    """Return what diffusion takes from a species' growth along a direction (n,), times the square of the direction."""
+    K = system.stiffness[species.place.name]
+    return max(0.0, species.D * float(direction @ (K @ direction))) if K.nnz else 0.0
+
+
+@njit(cache=True)
+def _rising(u: Floats, f: Floats, numbers: Ints, most: Floats, is_signed: NDArray[np.bool_], direction: Floats) -> bool:
+    """Put into `direction` the rate of each unknown that is not resolved and moves away from zero; whether one does."""
+    some = False
+    for i in range(len(u)):
+        species = numbers[i]
+        if abs(u[i]) >= most[species]:
+            continue
+        if (f[i] > 0.0 and u[i] >= 0.0) or (f[i] < 0.0 and u[i] <= 0.0 and is_signed[species]):
+            direction[i] = f[i]
+            some = True
+    return some
+
+
+@njit(cache=True)
+def _within(blocks: Floats, direction: Floats, V: Floats, first: int, effects: Floats, sizes: Floats) -> None:
+    """Add what the species of a place, numbered from `first`, do to each other along a direction (n, m)."""
+    n, m = direction.shape
+    for i in range(n):
+        for target in range(m):
+            weight = V[i] * direction[i, target]
+            if weight == 0.0:
+                continue
+            sizes[first + target] += weight * direction[i, target]
+            for source in range(m):
+                effects[first + target, first + source] += weight * blocks[i, target, source] * direction[i, source]
+
+
+@njit(cache=True)
+def _across(indptr: Ints, indices: Ints, entries: Floats, direction: Floats, measures: Floats, numbers: Ints,
+            effects: Floats) -> None:
+    """Add what species do to those of other places along a direction (size,)."""
+    for i in range(len(direction)):
+        weight = measures[i] * direction[i]
+        if weight == 0.0:
+            continue
+        for k in range(indptr[i], indptr[i + 1]):
+            effects[numbers[i], numbers[indices[k]]] += weight * entries[k] * direction[indices[k]]
