@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.checks import InputError, number
+from spatial.checks import InputError, number, positive
 from spatial.frozen import read_only
 from spatial.geometry.contact import check_places, meet
 from spatial.geometry.place import Floats, Place
@@ -132,13 +132,15 @@ class AtTimes:
 
     `change(c, t, rng)` returns the gain of each species per measure of the mechanism's place at the instant `t`.
     Where each element has times of its own, give all of them and change those whose time has come
-    (`synapses.spikes.all_times` and `firing`).
+    (`synapses.spikes.all_times` and `firing`). Where the rates of the mechanism read the time, give the times at which
+    they jump, and `longest`: from the first of the times to the last no step is longer.
     """
 
     times: Floats  # (k,) s
     changes: tuple[Species, ...] = ()
     takes: tuple[Species, ...] = ()  # of these, what it may lower though it cannot be negative
     change: Callable[[Concentrations, float, np.random.Generator], Gains] = nothing
+    longest: float = np.inf  # s
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,6 +300,8 @@ def _check_event(kind: str, event: Event) -> None:
             raise InputError(f"{kind}: times of its AtTimes must be finite numbers, one after the other")
         if times.size and times.min() < 0:
             raise InputError(f"{kind}: its AtTimes has an event at t = {times.min():g} s; a run begins at 0")
+        if event.longest != np.inf:
+            positive(f"{kind}: longest of its AtTimes", event.longest)
     if event.changes and getattr(event, "change", None) is nothing:
         raise InputError(f"{kind}: its {name} names what it changes and has no change; give it the function")
 

@@ -3,6 +3,7 @@
 import platform
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.stepper import Continuous, Counted, Stepper
+from spatial._engine.stepping.straight import longest_untimed
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
@@ -42,6 +44,10 @@ FEW, MICRODOMAIN = 10.0, 100 * nm
 
 class FewMolecules(UserWarning):
     """Concentrations are continuous where there are only a few molecules."""
+
+
+class UndeclaredTimes(UserWarning):
+    """The rates of a mechanism read the time, and it does not say when they change."""
 
 
 SHOWN = 3
@@ -84,6 +90,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
+    tolerance = _within_untimed(system, until, tolerance)
     stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(seed), electrolyte)
     diary = _Diary(watch)
     _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
@@ -108,6 +115,19 @@ def _stepper(system: System, method: Way, engine: Engine, until: float, toleranc
     if engine != "spatial":
         raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
     return Counted(master_equation(system), u, tolerance, rng)
+
+
+def _within_untimed(system: System, until: float, tolerance: Tolerance) -> Tolerance:
+    """The tolerance, with shorter steps where rates read the time undeclared; that is said, by name."""
+    if not system.untimed:
+        return tolerance
+    longest = min(tolerance.longest, longest_untimed(until))
+    for name in dict.fromkeys(type(term.mechanism).__name__ for term in system.untimed):
+        warnings.warn(f"{name}: its rates read the time t, and it does not declare when they change; no step is longer "
+                      f"than {longest:g} s, and what is shorter may be missed. Give it AtTimes(times, longest=...) "
+                      "among its events, or take Pulse or Stimulus of spatial.mechanisms.stimulus", UndeclaredTimes,
+                      stacklevel=3)
+    return replace(tolerance, longest=longest)
 
 
 def _warn_of_few(system: System, u: Floats) -> None:

@@ -30,7 +30,7 @@ def growth_rate(system: System, linearisation: Linearisation, u: Floats, f: Floa
     """
     layout, whole = linearisation.layout, system.layout
     species = list(layout.columns)
-    most = np.array([tolerated[one] for one in species])
+    most = np.array([tolerated.get(one, 0.0) for one in species])
     is_signed = np.array([one.signed for one in species])
     direction = np.zeros(layout.size)
     if not _rising(layout.part(u, whole), layout.part(f, whole), layout.numbers, most, is_signed, direction):

@@ -9,6 +9,7 @@ from spatial._engine.methods.master_equation import MasterEquation
 from spatial._engine.methods.method import Method, Remembering
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import SETTLING, advance, after_event, after_opening, first_step
+from spatial._engine.stepping.straight import straight
 from spatial._engine.system.events import risen
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
@@ -89,11 +90,19 @@ class Continuous:
     def _step(self, end: float) -> None:
         """A step of the field alone; the first after a channel has opened or closed need not follow what fades."""
         settling = SETTLING if self.t == self._opened else 0.0
-        done = advance(self.method, self.u, self.t, self._dt, end, self.tolerance, settling)
+        done = advance(self.method, self.u, self.t, self._dt, self._bounded(end), self.tolerance, settling)
         self.u, self.t, self._dt = done.u, done.t, done.suggested
         self.counted["steps"] += 1
         self.counted["rejected steps"] += done.rejected
         self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.smallest(done.u))
+
+    def _bounded(self, end: float) -> float:
+        """The end of a step, not later than `end` [s], that follows what changes with the time."""
+        end = min(end, self.t + self._events.longest(self.t))
+        if not self.system.untimed:
+            return end
+        longest = self.tolerance.longest
+        return self.t + straight(self.system, self.u, self.t, min(end - self.t, self._dt, longest), longest)
 
     def _to_crossing(self, stop: float) -> None:
         """A step of the field; where it takes something through a threshold, one that ends just behind that.

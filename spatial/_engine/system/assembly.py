@@ -11,6 +11,7 @@ from spatial._engine.system.events import scheduled
 from spatial._engine.system.jacobian import sparse
 from spatial._engine.system.layout import Layout, lay_out
 from spatial._engine.system.right_hand_side import System, Term
+from spatial._engine.system.timing import declares_times, reads_time
 from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints
@@ -85,7 +86,8 @@ def _probe(system: System, mechanism: Mechanism) -> Term:
     except InputError as error:
         said = str(error)
         raise InputError(said if said.startswith(kind) else f"{kind}: {said}") from None
-    return Term(mechanism, tuple(seen), tuple(gains), gains)
+    is_untimed = not declares_times(mechanism) and reads_time(mechanism, state)
+    return Term(mechanism, tuple(seen), tuple(gains), gains, is_untimed)
 
 
 def _check_known(system: System, mechanism: Mechanism, species: Species) -> None:

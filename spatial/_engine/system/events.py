@@ -51,6 +51,16 @@ class Events:
     def _times(self) -> tuple[frozenset[float], ...]:
         return tuple(frozenset(np.asarray(event.times, float).tolist()) for _, event in self.at_times)
 
+    def longest(self, t: float) -> float:
+        """Return how long a step from `t` may be at most [s], as events that bound steps between their times say."""
+        return min((longest for first, last, longest in self._bounds if first <= t < last), default=np.inf)
+
+    @cached_property
+    def _bounds(self) -> tuple[tuple[float, float, float], ...]:
+        """The first and the last time of each event that bounds steps between them, and that bound [s]."""
+        bounding = [event for _, event in self.at_times if event.longest < np.inf and len(event.times)]
+        return tuple((float(np.min(event.times)), float(np.max(event.times)), event.longest) for event in bounding)
+
     def named_at(self, t: float) -> str:
         """Who acts at the instant `t`: the kinds of mechanism, or "an event" where none is known beforehand."""
         kinds = [type(mechanism).__name__ for (mechanism, _), times in zip(self.at_times, self._times, strict=True)

@@ -27,6 +27,7 @@ class Term:
     reads: tuple[Species, ...]
     changes: tuple[Species, ...]
     first: Gains  # in the initial state, at t = 0
+    is_untimed: bool = False  # its rates read the time, and it does not say when they change
 
     def rates(self, state: Concentrations, t: float) -> Gains:
         """The gains of a mechanism, from what it sees of `state`.
@@ -130,6 +131,11 @@ class System:
         """The smallest value of all that cannot be negative."""
         state = self.state(u)
         return min((float(state[one].min()) for one in self.model if not one.signed), default=0.0)
+
+    @property
+    def untimed(self) -> tuple[Term, ...]:
+        """The mechanisms whose rates read the time, and that do not say when they change."""
+        return tuple(term for term in self.terms if term.is_untimed)
 
     @cached_property
     def changing(self) -> Layout:

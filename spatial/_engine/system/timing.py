@@ -1,0 +1,65 @@
+"""Rates that read the time: found by what they do with it, and followed where no times are declared."""
+
+from typing import Any
+
+import numpy as np
+
+from spatial._engine.system.layout import State
+from spatial.geometry.place import Floats
+from spatial.model import AtTimes, Concentrations, Mechanism, Species, events_of
+from spatial.view import View
+
+_ALONE = ("abs", "bool", "ceil", "complex", "float", "floor", "format", "hash", "index", "int", "invert", "neg", "pos",
+          "repr", "round", "str", "trunc")
+_WITH_ANOTHER = ("add", "divmod", "floordiv", "lshift", "mod", "mul", "pow", "rshift", "sub", "truediv")
+_COMPARED = ("eq", "ge", "gt", "le", "lt", "ne")
+_AS_ARRAY = ("array", "array_function", "array_ufunc", "getitem", "iter", "len")
+_USES = (*_ALONE, *_WITH_ANOTHER, *(f"r{use}" for use in _WITH_ANOTHER), *_COMPARED, *_AS_ARRAY)
+"""What a number is used for, in Python and in numpy."""
+
+
+class _TimeWasRead(BaseException):
+    """The time was read. No error, so that nobody catches it on the way."""
+
+
+def _note(*arguments: Any, **options: Any) -> None:
+    raise _TimeWasRead
+
+
+_Clock = type("_Clock", (), {f"__{use}__": _note for use in _USES})
+
+
+def reads_time(mechanism: Mechanism, state: State) -> bool:
+    """Return whether the rates of a mechanism use the time, in this state or where all that they read is there.
+
+    They are called with something that is no number: whatever they do with it but hand it on tells. In `state` they
+    must have answered at t = 0 before, so an error is the clock's too.
+    """
+    return _uses_clock(mechanism, state) or _uses_clock(mechanism, _Typical(state))
+
+
+def _uses_clock(mechanism: Mechanism, state: Concentrations) -> bool:
+    """Return whether the rates of a mechanism use the time in one state."""
+    clock: Any = _Clock()
+    try:
+        mechanism.rates(View(state, mechanism.where), clock)
+    except _TimeWasRead:
+        return True
+    except Exception:
+        return not isinstance(state, _Typical)
+    return False
+
+
+class _Typical:
+    """Concentrations of the typical size of each species: none of them is zero."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __getitem__(self, species: Species) -> Floats:
+        return np.full_like(self._state[species], species.typical)
+
+
+def declares_times(mechanism: Mechanism) -> bool:
+    """Return whether a mechanism says when something happens to it."""
+    return any(isinstance(event, AtTimes) for event in events_of(mechanism))
