@@ -18,7 +18,8 @@ from spatial._engine.methods.master_equation import master_equation
 from spatial._engine.methods.method import Method
 from spatial._engine.methods.rosenbrock import ROS2, ROS34PW2, TIGHT, Rosenbrock
 from spatial._engine.methods.tolerance import Tolerance
-from spatial._engine.stepping.stepper import Continuous, Counted, Stepper
+from spatial._engine.stepping.pace import Pace
+from spatial._engine.stepping.stepper import REPAIRED, Continuous, Counted, Stepper
 from spatial._engine.stepping.straight import longest_untimed
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
@@ -50,6 +51,11 @@ class UndeclaredTimes(UserWarning):
     """The rates of a mechanism read the time, and it does not say when they change."""
 
 
+class Repaired(UserWarning):
+    """Keeping a species from below zero moved much of it."""
+
+
+_REPAIRED = 0.01  # of a species' amount: more than that is said
 SHOWN = 3
 """Parameters that `simulate` names where those of its start are others."""
 
@@ -82,6 +88,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     the same control volumes, for mechanisms that have `reactions`. Our own engine is "implicit", or "explicit"
     for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
+    What ends a run early, an error or Ctrl-C, carries what was seen until then: `error.recording`.
     """
     positive("duration of the run", until)
     names = [probe.name for probe in watch]
@@ -93,9 +100,18 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     tolerance = _within_untimed(system, until, tolerance)
     stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(seed), electrolyte)
     diary = _Diary(watch)
-    _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
-    return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
-                            **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
+
+    def recording() -> Recording:
+        return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
+                                **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
+
+    try:
+        _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
+    except BaseException as error:
+        error.recording = recording()  # type: ignore[attr-defined]
+        raise
+    _warn_of_repair(stepper.counted.get(REPAIRED, {}))
+    return recording()
 
 
 def _stepper(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
@@ -128,6 +144,15 @@ def _within_untimed(system: System, until: float, tolerance: Tolerance) -> Toler
                       "among its events, or take Pulse or Stimulus of spatial.mechanisms.stimulus", UndeclaredTimes,
                       stacklevel=3)
     return replace(tolerance, longest=longest)
+
+
+def _warn_of_repair(repaired: Mapping[str, float]) -> None:
+    """Warn of species of which the repair of values below zero moved more than a little."""
+    for name, part in repaired.items():
+        if part > _REPAIRED:
+            warnings.warn(f"keeping {name!r} from below zero moved {100 * part:.2g} % of its amount between elements; "
+                          "the mesh has flat cells, or is too coarse there: see `spatial mesh info`", Repaired,
+                          stacklevel=3)
 
 
 def _warn_of_few(system: System, u: Floats) -> None:
@@ -226,14 +251,16 @@ class _Diary:
         self.values: list[list[Floats]] = [[] for _ in watch]
 
     def note(self, stepper: Stepper) -> None:
-        """Read all probes now."""
+        """Read all probes now. A row is kept when it is whole."""
+        row = list[Floats]()
+        if self.watch:
+            c = _shown(stepper)
+            for probe in self.watch:
+                value = reading(f"probe {probe.name!r}", probe.read, c)
+                row.append(np.atleast_1d(np.asarray(value, float)).copy())
         self.times.append(stepper.t)
-        if not self.watch:
-            return
-        c = _shown(stepper)
-        for probe, values in zip(self.watch, self.values, strict=True):
-            value = reading(f"probe {probe.name!r}", probe.read, c)
-            values.append(np.atleast_1d(np.asarray(value, float)).copy())
+        for values, value in zip(self.values, row, strict=bool(row)):
+            values.append(value)
 
     def recording(self, provenance: dict[str, Any]) -> Recording:
         series = {probe.name: Series(probe.unit, np.array(values))
@@ -247,10 +274,12 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Fr
     system, noted = stepper.system, 0.0
     instants = set(system.events.instants.tolist())
     stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
+    pace = Pace(until, stepper.most_steps)
     diary.note(stepper)
     for stop in stops:
         while stepper.t < stop:
             dt = stepper.onward(stop)
+            pace.check(stepper)
             if stepper.t - noted >= every or stepper.t == stop:
                 diary.note(stepper)
                 noted = stepper.t

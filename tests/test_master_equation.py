@@ -94,12 +94,13 @@ def playable() -> list[type]:
                for m in pkgutil.iter_modules(spatial.mechanisms.__path__)]
     found = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)
              if kind.__module__ == module.__name__ and hasattr(kind, "reactions") and dataclasses.is_dataclass(kind)]
-    return [kind for kind in found if {Species, Place, float, float | Floats} >= {
-        hint for name, hint in get_type_hints(kind).items() if default_of(kind, name) is dataclasses.MISSING}]
+    return [kind for kind in found if {Species, Place, float, float | Floats} >= needed(kind)]
 
 
-def default_of(kind: type, name: str) -> Any:
-    return {field.name: field.default for field in dataclasses.fields(kind)}[name]
+def needed(kind: type) -> set[Any]:
+    """The types of what a mechanism cannot do without."""
+    hints = get_type_hints(kind)
+    return {hints[field.name] for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
 
 
 def example(kind: type, place: Place) -> Any:

@@ -116,6 +116,11 @@ class Place:
         """Whether another object is this place: of the same name, elements and links."""
         return self is other or (self.name == other.name and self.digest == other.digest)
 
+    def position(self, element: int) -> str:
+        """Where an element is, to be shown: "(x, y, z) um"."""
+        x, y, z = self.centres[element]
+        return f"({x:.3g}, {y:.3g}, {z:.3g}) um"
+
     def contains(self, positions: Floats) -> NDArray[np.bool_]:
         """(k,) whether each of the (k, 3) positions [um] lies in the place.
 

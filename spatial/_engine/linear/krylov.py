@@ -1,5 +1,6 @@
 """A Krylov method, with each pass over the vectors compiled into one loop."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -11,6 +12,12 @@ from spatial.checks import InputError
 from spatial.geometry.place import Floats
 
 _MOST_SWEEPS = 3000
+
+
+class TooLarge(ArithmeticError):
+    """The rates of a problem are too large for a step of this length."""
+
+
 Product = Callable[[Floats], Floats]
 
 
@@ -20,6 +27,7 @@ def stabilised_gradients(times: Product, precondition: Product, b: Floats, rough
 
     `times` multiplies by the matrix, `precondition` solves approximately (from the right), and `rough` is what
     it answers to `b`. Stops when sum weight r^2 <= 1. A `guess` is used where it leaves less than nothing does.
+    Raises `TooLarge` where that sum overflows.
     """
     n, share = len(b), partial(team, least=LONG_VECTOR)
     x, r = np.zeros(n), b.copy()
@@ -34,6 +42,8 @@ def stabilised_gradients(times: Product, precondition: Product, b: Floats, rough
     for sweep in range(_MOST_SWEEPS):
         if size <= 1.0:
             return x, r
+        if not math.isfinite(size):
+            raise TooLarge
         towards = precondition(p) if sweep else rough
         v = times(towards)
         along = sum(share(_dot, n, weight, shadow, v))

@@ -12,6 +12,7 @@ from math import ceil, sqrt
 import numpy as np
 from numba import njit
 
+from spatial._engine.linear.krylov import TooLarge
 from spatial._engine.methods.growth import growth_rate
 from spatial._engine.methods.method import BEFORE, Attempts, followed
 from spatial._engine.operators.team import LONG_VECTOR
@@ -23,6 +24,7 @@ from spatial.model import Species
 _DAMPING = 2.0 / 13.0
 _STRICT = 5.0  # times the estimate, so that a tolerance means the same accuracy as with the implicit method
 _LARGE = 50_000  # unknowns: below, either method is fast
+_FARTHEST = 1e8  # a step beyond so many times the fastest time constant takes over 10 000 stages: a shorter is tried
 _KEPT = 10  # steps for which the fastest rate is kept
 _MARGIN = 1.2  # times the fastest rate: how much faster it may become meanwhile
 _GROWTH = 0.4  # longest step at a growth rate of 1: an e-fold of what is not resolved errs by 2 %
@@ -64,7 +66,10 @@ class Chebyshev:
                 self.find(u, t, f, tolerated)
                 fresh = True
             rejected = True  # or there is no other attempt
-            after = self._stages(u, t, f, dt, stages_for(dt * self.kept.fastest))
+            reach = dt * self.kept.fastest
+            if reach > _FARTHEST:
+                raise TooLarge
+            after = self._stages(u, t, f, dt, stages_for(reach))
             slope = self.system.rate(after, t + BEFORE * dt)
             return after, _STRICT * (0.8 * (u - after) + 0.4 * dt * (f + slope))
 

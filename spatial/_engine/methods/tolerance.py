@@ -20,14 +20,16 @@ class Tolerance:
     typical size; anywhere it may be five times that, relative to the largest value, so that a
     microdomain counts however small a part of its place it is. What is estimated is the error of a companion
     of one order less; the solution kept has been measured to err ten times less on well-shaped meshes.
+    A run that would take more than `most_steps` is given up as soon as that is seen.
     """
 
     relative: float = 2e-2
     longest: float = np.inf  # s
     shortest: float = 1e-12  # s
+    most_steps: int = 1_000_000  # in a run
 
     def __post_init__(self) -> None:
-        for name in ("relative", "longest", "shortest"):
+        for name in ("relative", "longest", "shortest", "most_steps"):
             value = getattr(self, name)
             if not (name == "longest" and value == np.inf):
                 positive(f"tolerance: {name}", value)

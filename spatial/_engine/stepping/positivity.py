@@ -1,10 +1,11 @@
 """No negative value at a step's end: what undershoots is borrowed from neighbours, or undone reaction by reaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linprog
+from scipy.sparse import csr_matrix
 
 from spatial._engine.methods.tolerance import Tolerance, errors, peaks, tolerated
 from spatial._engine.operators.repair import repair
@@ -50,13 +51,21 @@ def arriving(start: Start, after: Floats) -> Start:
     return Start(start.system, larger, start.t, start.tolerance, allowed)
 
 
-def mend(start: Start, u: Floats) -> Species | None:
-    """Make every concentration in `u`, at the step's end, non-negative in place; a species that cannot be, or None.
+@dataclass(frozen=True)
+class Mended:
+    """What mending a step's end came to."""
+
+    stuck: Species | None  # what could not be made non-negative
+    moved: Mapping[Species, float]  # amounts that the repair took from elsewhere, as parts of all that there is
+
+
+def mend(start: Start, u: Floats) -> Mended:
+    """Make every concentration in `u`, at the step's end, non-negative in place, where that can be done.
 
     What diffuses may undershoot because of the mesh, whatever the step; what stays where it is undershoots
     because the step is too long, unless by less than is allowed.
     """
-    system = start.system
+    system, moved = start.system, dict[Species, float]()
     u[np.abs(u) < _NOTHING] = 0.0
     for _ in range(_MOST_MENDS):
         below = np.minimum(u, 0.0)
@@ -64,17 +73,25 @@ def mend(start: Start, u: Floats) -> Species | None:
         wrong = {species: species.D > 0 and system.stiffness[species.place.name].nnz > 0
                  for species in system.model if not species.signed and undershoot.get(species, 0.0) > 0.0}
         if not wrong:
-            return None
+            return Mended(None, moved)
         for species, spreads in wrong.items():
             if not spreads and undershoot[species] > 1.0:
-                return species
+                return Mended(species, moved)
         short = _short(start, u, wrong)
         if short and not _hand_back(start, u, short):
-            return short[0]
+            return Mended(short[0], moved)
         for species, spreads in wrong.items():
             K = system.stiffness[species.place.name] if spreads else None
-            repair(system.layout.values(u, species), species.place.measure, K)
-    return next(iter(wrong))
+            moved[species] = moved.get(species, 0.0) + _repaired(system.layout.values(u, species), species, K)
+    return Mended(next(iter(wrong)), moved)
+
+
+def _repaired(values: Floats, species: Species, K: csr_matrix | None) -> float:
+    """Repair the values (n,) of a species in place; the part of its amount that this moves."""
+    before, V = values.copy(), species.place.measure
+    repair(values, V, K)
+    amount = float(V @ values)
+    return float(V @ np.abs(values - before)) / 2 / amount if amount > 0.0 else 0.0
 
 
 def _short(start: Start, u: Floats, wrong: Iterable[Species]) -> list[Species]:

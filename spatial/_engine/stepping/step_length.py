@@ -1,13 +1,15 @@
 """How long a step may be: the error of each species against its own scale, and no negative value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from spatial._engine.methods.method import BEFORE, Fading, Method
+from spatial._engine.linear.krylov import TooLarge
+from spatial._engine.methods.method import BEFORE, Attempts, Fading, Method
 from spatial._engine.methods.tolerance import Tolerance, errors, tolerated
-from spatial._engine.stepping.positivity import Start, arriving, mend
-from spatial._engine.system.right_hand_side import System
+from spatial._engine.stepping.positivity import Mended, Start, arriving, mend
+from spatial._engine.system.right_hand_side import NoNumber, System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Species
@@ -28,6 +30,8 @@ class Step:
     dt: float
     suggested: float  # length of the next one [s]
     rejected: int
+    worst: Species | None  # the one that bounded its length, if any
+    moved: Mapping[Species, float]  # by the repair of what undershot, as parts of all that there is
 
 
 def first_step(system: System, u: Floats, t: float, tolerance: Tolerance) -> float:
@@ -82,25 +86,53 @@ def advance(method: Method, u: Floats, t: float, dt: float, stop: float, toleran
     f, allowed = system.rate(u, t), tolerated(system, u, tolerance)
     start = Start(system, u, t, tolerance, allowed)
     attempts = method.start(u, t, f, allowed)
-    longest = min(tolerance.longest, attempts.longest)
-    proposed = min(dt, longest)
+    proposed = min(dt, tolerance.longest, attempts.longest)
+    failure: InputError | None = None
     for rejected in range(_MOST_TRIES):
         dt = _fit(proposed, stop - t)
-        after, error = attempts.take(dt)
-        worst, size = start.worst(error)
-        if dt < settling and 1.0 < size < np.inf and isinstance(method, Fading):
-            left = method.left_of(error, u, t, settling - dt, allowed)
-            worst, size = arriving(start, after).worst(left)
-        negative = None if size > 1.0 else mend(start, after)
-        factor = float(np.clip(_SAFETY * max(size, 1e-12) ** (-1.0 / method.order), _SHRINK, _GROW))
-        if size <= 1.0 and negative is None:
-            landed = stop if dt >= stop - t else t + dt
-            grown = dt * (min(factor, 1.0) if rejected else factor)
-            return Step(after, landed, dt, max(grown, proposed) if dt < proposed else grown, rejected)
-        proposed = dt * (0.5 if negative else factor)
+        try:
+            trial = _tried(method, attempts, start, dt, settling)
+        except NoNumber as error:
+            failure, factor = error, _SHRINK
+        except TooLarge:
+            failure, factor = _failure(_Trial(u, start.worst(f)[0], False, False, _SHRINK, {}), system, t, dt), _SHRINK
+        else:
+            if trial.is_good:
+                landed = stop if dt >= stop - t else t + dt
+                grown = dt * (min(trial.factor, 1.0) if rejected else trial.factor)
+                suggested = max(grown, proposed) if dt < proposed else grown
+                return Step(trial.u, landed, dt, suggested, rejected, trial.worst, trial.moved)
+            failure, factor = None, trial.factor
+        proposed = dt * factor
         if proposed < tolerance.shortest:
             break
-    raise _failure(negative or worst, negative is not None, after, system, t, dt)
+    raise failure or _failure(trial, system, t, dt)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A step that was tried."""
+
+    u: Floats
+    worst: Species | None  # the species that errs most, or that goes below zero
+    is_negative: bool
+    is_good: bool
+    factor: float  # that the length is to be multiplied by next
+    moved: Mapping[Species, float]  # by the repair of what undershot
+
+
+def _tried(method: Method, attempts: Attempts, start: Start, dt: float, settling: float) -> _Trial:
+    """A step of `dt` [s], and whether it may be accepted: see `advance`."""
+    after, error = attempts.take(dt)
+    worst, size = start.worst(error)
+    if dt < settling and 1.0 < size < np.inf and isinstance(method, Fading):
+        left = method.left_of(error, start.u, start.t, settling - dt, start.allowed)
+        worst, size = arriving(start, after).worst(left)
+    mended = mend(start, after) if size <= 1.0 else Mended(None, {})
+    factor = float(np.clip(_SAFETY * max(size, 1e-12) ** (-1.0 / method.order), _SHRINK, _GROW))
+    if mended.stuck is not None:
+        return _Trial(after, mended.stuck, True, False, 0.5, {})
+    return _Trial(after, worst, False, size <= 1.0, factor, mended.moved)
 
 
 def _fit(dt: float, left: float) -> float:
@@ -110,13 +142,14 @@ def _fit(dt: float, left: float) -> float:
     return left / 2 if dt > left / 2 else dt
 
 
-def _failure(species: Species | None, negative: bool, u: Floats, system: System, t: float, dt: float) -> InputError:
+def _failure(trial: _Trial, system: System, t: float, dt: float) -> InputError:
     """What to say when no step is short enough."""
-    if species is None:
+    if trial.worst is None:
         return InputError(f"no step is short enough at t = {t:g} s")
-    values = system.state(u)[species]
-    element = int(np.argmin(values) if negative else np.argmax(np.abs(values)))
-    x, y, z = species.place.centres[element]
-    what = "goes below zero" if negative else "changes too fast"
-    return InputError(f"{species.name!r} {what} near ({x:.3g}, {y:.3g}, {z:.3g}) um in {species.place.name!r} at "
-                      f"t = {t:g} s, even with a step of {dt:.1g} s; check the rates of the mechanisms that change it")
+    values = system.state(trial.u)[trial.worst]
+    element = int(np.argmin(values) if trial.is_negative else np.argmax(np.abs(values)))
+    what = "goes below zero" if trial.is_negative else "changes too fast"
+    place = trial.worst.place
+    return InputError(f"{trial.worst.name!r} {what} near {place.position(element)} in {place.name!r} at t = {t:g} s, "
+                      f"even with a step of {dt:.1g} s; check the rates of the mechanisms that change it: "
+                      f"{system.changers(trial.worst)}")

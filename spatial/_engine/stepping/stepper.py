@@ -13,10 +13,12 @@ from spatial._engine.stepping.straight import straight
 from spatial._engine.system.events import risen
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
+from spatial.model import Species
 
 _OVERSHOT = 1e-6  # of a step: how far behind the crossing of a threshold it is taken to end
 _HALVINGS = 40  # that locate a crossing within a step
 _SMALLEST = "smallest concentration"
+REPAIRED = "moved by the repair"  # for each species, the parts of its amount that keeping it from below zero moved
 
 CheckEvent = Callable[[Floats, Floats, float], None]
 """Raises `InputError` for an event that made of a state, at a time [s], what a method cannot go on from."""
@@ -29,6 +31,7 @@ class Stepper(Protocol):
     u: Floats  # (size,) the state
     t: float  # s
     counted: dict[str, Any]  # for the provenance
+    most_steps: float  # in a run
 
     def onward(self, stop: float) -> float:
         """One step, not beyond `stop` [s]; its length [s]."""
@@ -38,6 +41,10 @@ class Stepper(Protocol):
         """Let the events of this instant act."""
         ...
 
+    def hardest(self) -> str:
+        """What bounds the length of steps now, for a message."""
+        ...
+
 
 class Continuous:
     """Concentrations are continuous; mechanisms with random states of their own draw what they do."""
@@ -45,14 +52,16 @@ class Continuous:
     def __init__(self, method: Method, u: Floats, tolerance: Tolerance, rng: np.random.Generator,
                  check_event: CheckEvent | None = None) -> None:
         self.method, self.system, self.tolerance, self.rng = method, method.system, tolerance, rng
-        self.u, self.t = u, 0.0
+        self.u, self.t, self.most_steps = u, 0.0, float(tolerance.most_steps)
         self._events, self._check_event = self.system.events, check_event
         self._dt = first_step(self.system, u, 0.0, tolerance)
         self._opened = -np.inf  # s: when a channel last opened or closed
         self._forget()
         self._heights = self._events.heights(u, 0.0)
+        self._worst: Species | None = None  # the species that bounded the length of the last step
         self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
-                                        "steps": 0, "rejected steps": 0, _SMALLEST: self.system.smallest(u)}
+                                        "steps": 0, "rejected steps": 0, _SMALLEST: self.system.passed(u, 0.0),
+                                        REPAIRED: {}}
 
     def onward(self, stop: float) -> float:
         """One step; if a threshold is crossed, or a channel opened or closed in it, taken again up to then.
@@ -94,7 +103,20 @@ class Continuous:
         self.u, self.t, self._dt = done.u, done.t, done.suggested
         self.counted["steps"] += 1
         self.counted["rejected steps"] += done.rejected
-        self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.smallest(done.u))
+        self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.passed(done.u, done.t))
+        self._worst = done.worst
+        repaired = self.counted[REPAIRED]
+        for species, part in done.moved.items():
+            repaired[species.name] = repaired.get(species.name, 0.0) + part
+
+    def hardest(self) -> str:
+        """What bounds the length of steps now, for a message."""
+        if self._worst is None:
+            return "no species changes"
+        place = self._worst.place
+        rate = np.abs(self.system.state(self.system.rate(self.u, self.t))[self._worst])
+        return (f"{self._worst.name!r} in {place.name!r} errs most, and changes fastest near "
+                f"{place.position(int(np.argmax(rate)))}, by {self.system.changers(self._worst)}")
 
     def _bounded(self, end: float) -> float:
         """The end of a step, not later than `end` [s], that follows what changes with the time."""
@@ -171,11 +193,11 @@ class Counted:
 
     def __init__(self, engine: MasterEquation, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
         self.engine, self.system, self.rng, self.longest = engine, engine.system, rng, tolerance.longest
-        self.u, self.t = engine.start(rng, u), 0.0
+        self.u, self.t, self.most_steps = engine.start(rng, u), 0.0, np.inf  # slices are as short as hops are
         self._events, self._deposit = self.system.events, engine.deposit(rng)
         self._heights = self._events.heights(self.u, 0.0)
         self.counted: dict[str, Any] = {"method": type(engine).__name__, "steps": 0,
-                                        _SMALLEST: self.system.smallest(self.u)}
+                                        _SMALLEST: self.system.passed(self.u, 0.0)}
 
     def onward(self, stop: float) -> float:
         """One slice; what is random besides, and what thresholds set off, happens at its end."""
@@ -184,10 +206,14 @@ class Counted:
         dt = self.t - start
         *_, self._heights = self._events.after_step(self.u, self.t, dt, None, self.rng, self._deposit, self._heights)
         self.counted["steps"] += 1
-        self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.smallest(self.u))
+        self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.passed(self.u, self.t))
         return dt
 
     def at_instant(self) -> None:
         """Let the events of this instant act."""
         self.u = self.u.copy()
         _, self._heights = self._events.at_instant(self.u, self.t, self.rng, self._deposit, self._heights)
+
+    def hardest(self) -> str:
+        """What bounds the length of slices, for a message."""
+        return "molecules react or hop so often"

@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial._engine.system.gate import passed
 from spatial._engine.system.layout import Layout, State
 from spatial.checks import InputError
-from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats
-from spatial.model import AtTimes, Channels, EachStep, Event, Gains, Mechanism, Model, OnRise, Path, events_of
+from spatial.model import AtTimes, Channels, EachStep, Event, Gains, Mechanism, Model, OnRise, Path, Species, events_of
 from spatial.view import View, reading
 
 T = TypeVar("T")
@@ -29,7 +29,6 @@ Deposit = Callable[[Floats, Mechanism, Gains], None]
 """Adds gains per measure of where a mechanism acts to a state, in place."""
 
 _ROUNDS = 100  # in which events at one moment may set each other off
-_ROUNDING = 1e-12  # of a species' size: by so little less than nothing is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +163,7 @@ class Events:
                 gains = {species: np.where(act.risen, gain, 0.0) for species, gain in gains.items()}
             happened |= any(np.any(gain) for gain in gains.values())
             deposit(u, act.mechanism, gains)
-        self._check_left(u, t, acts)
+        passed(self.layout, u, t, partial(_acting_on, acts))
         return happened
 
     def _check_gains(self, mechanism: Mechanism, event: Event, gains: Gains, t: float) -> None:
@@ -185,26 +184,6 @@ class Events:
             if not species.signed and species not in event.takes and values.size and values.min() < 0:
                 raise InputError(f"{its} lowers {species!r} at t = {t:g} s, which is not among its takes")
 
-    def _check_left(self, u: Floats, t: float, acts: Sequence["_Act"]) -> None:
-        """Raise `InputError`, naming all who changed it, where events leave less than nothing, or no number."""
-        state = State(u, self.layout)
-        for act in acts:
-            for species in act.event.changes:
-                index = touched(act.mechanism.where, species.place)
-                left = state[species] if index is None else state[species][index]
-                lowest, size = float(left.min()), float(np.abs(left).max())
-                if np.isfinite(size) and (species.signed or lowest >= -_ROUNDING * (species.typical + size)):
-                    continue
-                changing = [other.mechanism for other in acts if species in other.event.changes]
-                names = " and ".join(dict.fromkeys(type(mechanism).__name__ for mechanism in changing))
-                worst = int(np.argmin(left)) if np.isfinite(size) else int(np.argmax(~np.isfinite(left)))
-                x, y, z = species.place.centres[worst if index is None else int(index[worst])]
-                where = f"in {species.place.name!r} at t = {t:g} s near ({x:.3g}, {y:.3g}, {z:.3g}) um"
-                if not np.isfinite(size):
-                    raise InputError(f"{names} makes {species.name!r} {where} {left[worst]:g}, which is no number")
-                raise InputError(f"{names} takes more of {species.name!r} than there is {where}: it would leave "
-                                 f"{lowest:.3g} {species.unit}; let it take no more than what is there")
-
     def _view(self, u: Floats, mechanism: Mechanism) -> View:
         return View(State(u, self.layout), mechanism.where)
 
@@ -217,6 +196,12 @@ class _Act:
     event: Event
     gains: Callable[[], Gains]
     risen: Flags | None = None
+
+
+def _acting_on(acts: Sequence[_Act], species: Species) -> str:
+    """The kinds of mechanism whose events, of those that act together, change a species."""
+    kinds = [type(act.mechanism).__name__ for act in acts if species in act.event.changes]
+    return " and ".join(dict.fromkeys(kinds)) or "an event"
 
 
 def _its(mechanism: Mechanism, event: Event) -> str:

@@ -1,5 +1,6 @@
 """The Jacobian of a model, by one-sided differences of its mechanisms' gains."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
 from spatial._engine.system.layout import Layout, State
-from spatial._engine.system.right_hand_side import System, Term
+from spatial._engine.system.right_hand_side import NoNumber, System, Term
 from spatial.geometry.contact import per_measure, to_concentration, touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Species
@@ -62,7 +63,17 @@ def _slopes(term: Term, state: State, t: float, layout: Layout) -> Iterator[tupl
         for target in (one for one in moved if one in layout.columns):
             slope = (np.asarray(moved[target]) - base[target]) / step
             if slope.any():
+                if not math.isfinite(slope.sum()):
+                    raise NoNumber(_steep(term, target, source, slope, t))
                 yield target, source, slope
+
+
+def _steep(term: Term, target: Species, source: Species, slope: Floats, t: float) -> str:
+    """What to say of a gain that is no finite number as soon as what it depends on moves."""
+    where, wrong = term.mechanism.where, np.flatnonzero(~np.isfinite(slope))
+    spot = f"in {where.name!r} near {where.position(int(wrong[0]))}"
+    return (f"{type(term.mechanism).__name__}: its gain of {target.name!r} {spot} is not finite at t = {t:g} s when "
+            f"{source.name!r} rises a little; it must be a finite number")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from spatial.geometry.place import Floats, Ints
 from spatial.model import Species
 from spatial.parameters import Parameters
 
+ROUNDING = 1e-12  # of a species' size: by so little less than nothing is rounding
+_BOUNDLESS = 1e12  # times a species' size, or times 1 of its unit if that is more: nothing is there so much of
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -66,6 +69,27 @@ class Layout:
         for name, species in self.places.items():
             self.block(measures, name)[:] = species[0].place.measure[:, None]
         return measures
+
+    @cached_property
+    def highest(self) -> Floats:
+        """(size,) what is larger than this is beyond all bounds."""
+        highest = np.empty(self.size)
+        for species in self.columns:
+            self.values(highest, species)[:] = _BOUNDLESS * max(species.typical, 1.0)
+        return highest
+
+    @cached_property
+    def lowest(self) -> Floats:
+        """(size,) what is smaller than this is negative though it cannot be, or beyond all bounds."""
+        lowest = -self.highest
+        for species in self.columns:
+            if not species.signed:
+                self.values(lowest, species)[:] = -ROUNDING * species.typical
+        return lowest
+
+    def species_at(self, unknown: int) -> Species:
+        """The species that an unknown of the flat state belongs to."""
+        return list(self.columns)[self.numbers[unknown]]
 
     def within(self, whole: "Layout") -> Ints:
         """(size,) where its unknowns lie in the flat state of another layout, which has all its species."""

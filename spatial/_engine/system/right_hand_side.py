@@ -1,5 +1,6 @@
 """A model as arrays, and its right-hand side: the rate of change of the flat state."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,12 +12,17 @@ from spatial._engine.operators.diffusion import Bands, Even, rows, spread, sprea
 from spatial._engine.operators.registers import sums
 from spatial._engine.operators.team import WORTH_SHARING, Team
 from spatial._engine.system.events import Events
+from spatial._engine.system.gate import passed
 from spatial._engine.system.layout import Layout, State, lay_out
 from spatial.checks import InputError
 from spatial.geometry.contact import to_concentration
 from spatial.geometry.place import Floats
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
 from spatial.view import View, reading
+
+
+class NoNumber(InputError):
+    """A rate is no finite number."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,26 @@ class System:
         for name, K in self.stiffness.items():
             if K.nnz:
                 self._spread(name, K, self.layout.block(u, name), self.layout.block(du, name))
+        if not math.isfinite(du.sum()):
+            raise NoNumber(self._no_number(u, t))
         return du
+
+    def _no_number(self, u: Floats, t: float) -> str:
+        """What to say where du/dt is no finite number: whose gain it is, and where."""
+        for mechanism, gains in self.gains(u, t):
+            for species, gain in gains.items():
+                wrong = np.flatnonzero(~np.isfinite(np.broadcast_to(gain, len(mechanism.where))))
+                if len(wrong):
+                    value = np.broadcast_to(gain, len(mechanism.where))[wrong[0]]
+                    where = f"in {mechanism.where.name!r} near {mechanism.where.position(int(wrong[0]))}"
+                    return (f"{type(mechanism).__name__}: its gain of {species.name!r} {where} is {value:g} at "
+                            f"t = {t:g} s; it must be a finite number")
+        return f"the rate of change is not finite at t = {t:g} s, though the gain of every mechanism is"
+
+    def changers(self, species: Species) -> str:
+        """The kinds of mechanism whose rates change a species, for a message."""
+        kinds = [type(term.mechanism).__name__ for term in self.terms if species in term.changes]
+        return " and ".join(dict.fromkeys(kinds)) or "what moves it"
 
     def _spread(self, name: str, K: csr_matrix, c: Floats, gain: Floats) -> None:
         """Add the diffusion of all species of a place to their gain, both (n, m)."""
@@ -127,10 +152,9 @@ class System:
             values = self.layout.values(u, species)
             values += to_concentration(gain, mechanism.where, species.place)
 
-    def smallest(self, u: Floats) -> float:
-        """The smallest value of all that cannot be negative."""
-        state = self.state(u)
-        return min((float(state[one].min()) for one in self.model if not one.signed), default=0.0)
+    def passed(self, u: Floats, t: float) -> float:
+        """Let a state at `t` through the gate; the smallest value of all that cannot be negative."""
+        return passed(self.layout, u, t, self.changers)
 
     @property
     def untimed(self) -> tuple[Term, ...]:

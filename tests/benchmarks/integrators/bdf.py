@@ -40,12 +40,18 @@ def bdf(system: System, times: tuple[float, ...], relative: float, limit: float 
         except (InputError, TooLong) as error:
             return Run(states, steps, None, time.process_time() - began, smallest, error)
         steps, u, t = steps + len(found) - 1, found[-1].copy(), stop
-        smallest = min(smallest, *(system.smallest(each) for each in found))
+        smallest = min(smallest, *(_smallest(system, u) for u in found))
         if stop in times:
             states[stop] = u.copy()
         if stop in happening:
             happening[stop](u)
     return Run(states, steps, None, time.process_time() - began, smallest)
+
+
+def _smallest(system: System, u: Floats) -> float:
+    """The smallest value of all that cannot be negative."""
+    state = system.state(u)
+    return min(float(state[species].min()) for species in system.model if not species.signed)
 
 
 def _leg(system: System, u: Floats, t: float, stop: float, relative: float, check: Callable[[], None]) -> Floats:
