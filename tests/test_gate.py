@@ -56,7 +56,8 @@ def broken(law: Callable[..., Any], first: float = 1.0, **how: Any) -> InputErro
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_rate_that_turns_into_no_number_names_mechanism_species_place_position_and_time(engine):
     error = broken(lambda c, t: np.where(np.arange(8) == 3, np.nan if t > 0.05 else 0.0, 0.0), engine=engine)
-    assert str(error).startswith("Law: its gain of 'c' in 'ecs' near (0.25, 0.75, 0.75) um is nan at t = 0.05 s; it must")
+    assert str(error) == ("Law: its gain of 'c' in 'ecs' near (0.25, 0.75, 0.75) um is nan at t = 0.05 s; it must be a "
+                          "finite number")
 
 
 def test_a_rate_that_is_no_number_beside_the_state_is_named():
@@ -76,7 +77,7 @@ def test_a_law_outside_its_domain_is_named_where_it_leaves_it():
     (lambda c, t: 700.0 * c, 1e-9, "Decay and Law makes 'c' in 'ecs' at t = 0.0.* near .*e\\+12 uM, beyond all bounds"),
     (lambda c, t: 10.0 * c**2, 1.0, "'c' changes too fast near .* in 'ecs' at t = .*: Decay and Law"),
     (lambda c, t: 1.0 / np.maximum(1.0 - c, 1e-300), 0.5, "'c' .* in 'ecs' at t = "),
-    (lambda c, t: np.where(c > 1.0, -1e6, 1e6), 0.5, "most_steps = 1e\\+06: 'c' in 'ecs' errs most, .* by Decay and Law")])
+    (lambda c, t: np.where(c > 1.0, -1e6, 1e6), 0.5, "most_steps = 1e\\+06: 'c' in 'ecs' errs most")])
 def test_what_cannot_end_ends_by_itself(law, first, said, engine):
     with np.errstate(all="ignore"):
         error = broken(law, first, engine=engine)
