@@ -164,7 +164,8 @@ def rows(events: Iterable[Event], unit: str = "uM", measure: str = "um^3") -> li
              f"peak [{unit}]": one.peak, f"amplitude [{unit}]": one.amplitude, "peak time [s]": one.peak_time,
              "rise time 10-90 [s]": one.rise_time, "no rise time because": one.rise_unknown,
              f"extent [{measure}]": one.volume, "radius [um]": one.radius, "spread [um]": one.spread,
-             "x [um]": one.position[0], "y [um]": one.position[1], "z [um]": one.position[2], "cut": one.cut} for one in events]
+             "x [um]": one.position[0], "y [um]": one.position[1], "z [um]": one.position[2],
+             "cut": one.cut} for one in events]
 
 
 def effective_diffusion(D: float, buffers: Iterable[tuple[float, float]] = ()) -> float:
