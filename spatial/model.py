@@ -43,6 +43,10 @@ class Species:
         if shape not in ((), (len(self.place),)):
             raise InputError(f"species {self.name!r} has an initial value of shape {shape}; "
                              f"{self.place.name!r} has {len(self.place)} elements")
+        if self.D and not self.place.joins_elements and len(self.place) > 1:
+            raise InputError(f"species {self.name!r}: D is {self.D:g} um^2/s, but no link joins the {len(self.place)} "
+                             f"elements of {self.place.name!r}, so nothing would diffuse there; leave D at 0, or "
+                             "let it live on a place whose elements are joined, such as a volume of a mesh")
         self._freeze()
 
     def _freeze(self) -> None:

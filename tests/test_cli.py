@@ -16,13 +16,14 @@ from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import ball, box
 from spatial.geometry.tripartite import Tripartite
 from spatial.output import folder
+from spatial.output.folder import results_folder
 from spatial.output.recording_file import read_recording
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COARSE = REPOSITORY / "meshes" / "tripartite_coarse.msh"
 RUN = ("run", "tripartite", "--mesh", COARSE)
 REAL = REPOSITORY.parent / "shared" / "data" / "pap_er" / "d1s3a107b1.msh"
-FILES = {"fields.vtkhdf", "recording.h5", "summary.json", "calcium.png", "gliotransmitter.png",
+FILES = {"fields.vtkhdf", "recording.h5", "summary.json", "manifest.json", "calcium.png", "gliotransmitter.png",
          "time_courses.png", "heterosynaptic_map.png"}
 SCENARIOS = "tripartite, puffs, cleft, coverage, spread, potassium, buffering, homeostasis, protocols, heterosynaptic"
 Captured = pytest.CaptureFixture[str]
@@ -94,18 +95,20 @@ def test_the_same_seed_leaves_identical_files(results: Path, name: str) -> None:
 
 def test_results_are_replaced_only_with_force(gl: None, tmp_path: Path, capsys: Captured) -> None:
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "summary.json").write_text("old")
+    with results_folder(out) as folder:
+        (folder / "summary.json").write_text("old")
     command = (*RUN, "--duration", 0.004, "--seed", 5, "--no-astrocyte", "--out", out)
     assert "exists; choose another name, or replace it with --force" in refused(capsys, *command)
     assert (out / "summary.json").read_text() == "old"
+    (out / "mine.csv").write_text("a year of work")
     succeed(*command, "--force")
-    assert {one.name for one in out.iterdir()} == FILES
+    assert {one.name for one in out.iterdir()} == {*FILES, "mine.csv"}
     summary = json.loads((out / "summary.json").read_text())
     assert summary["settings"]["astrocyte"] is False
     assert summary["settings"]["duration"] == 0.004
     said = capsys.readouterr()
     assert "0.004 of 0.004 s" in said.err
+    assert f"spatial: note: results folder {out} holds 'mine.csv', which no run wrote: untouched\n" in said.err
     assert "weight change [%]" in said.out
     assert str(out) in said.out.replace("\n", "")
 

@@ -379,7 +379,8 @@ def folder(gl: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_command_leaves_all_its_files(folder):
     assert {one.name for one in folder.iterdir()} == {
-        "heterosynaptic.csv", "recording.h5", "summary.json", "matrix.png", "distance.png", "map.png"}
+        "heterosynaptic.csv", "recording.h5", "summary.json", "manifest.json", "matrix.png", "distance.png",
+        "map.png"}
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["scenario"] == "heterosynaptic"
     assert summary["largest relative drift"] < 1e-11

@@ -167,13 +167,44 @@ def test_a_straight_rise_takes_eight_tenths_of_its_length():
 
 
 def test_a_dip_on_the_way_up_counts_from_the_last_time_it_was_low():
-    event, = series([0, 0.05, 0.8, 0.05, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])[1:]
-    assert event.rise_time == pytest.approx(0.8 / 0.95)
+    event, = series([0, 0.05, 0.8, 0.05, 0.3, 0.65, 1.0, 0.0], list(range(8)))[1:]
+    assert event.rise_time == pytest.approx((5 + 0.25 / 0.35) - (3 + 0.05 / 0.25))
 
 
 def test_a_rise_that_was_not_seen_is_no_number():
     event, = series([1, 0.9, 0], [0.0, 1.0, 2.0])
+    assert np.isnan([event.rise_time, event.rise_below]).all()
+    assert event.rise_unknown == "its start was not seen"
+
+
+@pytest.mark.parametrize("interval", [1.0, 2e-3])
+@pytest.mark.parametrize(("lasting", "told"), [(0.3, False), (1.5, False), (3.5, True), (10.0, True)])
+def test_a_rise_of_less_than_two_frames_is_no_measurement(interval, lasting, told):
+    """Frames at whole numbers, and a straight rise that begins at some time between two and takes `lasting` frames."""
+    for start in (5.0, 5.3, 5.9):
+        frames = np.arange(30.0)
+        end = np.ceil(start + lasting)  # a frame at the top
+        values = np.interp(frames, [start, start + lasting, end, end + 1], [0, 1, 1, 0])
+        event, = series(list(values), list(interval * frames))
+        local = locality(event, ONE, interval * frames, values[:, None], 1.0)
+        if told:
+            assert event.rise_time == pytest.approx(0.8 * lasting * interval, rel=0.15)
+            assert event.rise_unknown == ""
+            assert local.faster_than_diffusion is (event.rise_time < local.tau_diff)
+            continue
+        assert np.isnan([event.rise_time, local.rise_time, local.rise_over_diffusion]).all()
+        assert event.rise_below == pytest.approx(2 * interval)
+        assert event.rise_unknown == f"it took less than 2 frames, {2 * interval:g} s"
+        assert local.faster_than_diffusion is None
+
+
+def test_frames_far_apart_elsewhere_do_not_hide_a_rise_that_was_seen():
+    times = [0.0, 10.0, 20.0, 20.2, 20.4, 20.6, 20.8, 21.0, 31.0]
+    event, = series([0, 0, 0, 0.2, 0.4, 0.6, 0.8, 1.0, 0], times)
+    assert event.rise_time == pytest.approx(0.8)
+    event, = series([0, 0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 0], times)
     assert np.isnan(event.rise_time)
+    assert event.rise_below == 20.0
 
 
 def test_an_event_on_pixels_has_the_radius_of_a_disc():
@@ -189,6 +220,7 @@ def test_the_table_has_a_row_per_event_and_goes_to_csv(tmp_path):
     assert row["extent [um^2]"] == found[0].volume
     assert row["x [um]"] == found[0].position[0]
     assert row["duration [s]"] == found[0].duration
+    assert row["no rise time because"] == found[0].rise_unknown
     save_table(tmp_path / "events.csv", [row])
     assert (tmp_path / "events.csv").read_text().startswith("event,start [s],end [s],duration [s],peak [dF/F],")
 

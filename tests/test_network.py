@@ -337,6 +337,27 @@ def test_a_network_of_brian_starts_anew_in_each_run_with_the_same_chances(with_b
     np.testing.assert_array_equal(again["total K"], run["total K"][:len(again.times)])
 
 
+@pytest.mark.parametrize("warm", [0, 1000], ids=["fresh", "run for 1 s"])
+def test_a_network_of_brian_hears_and_lets_out_the_same_whatever_it_ran_before_it_was_coupled(b2, warm):
+    """Events 3 and 7 ms into each window of 10 ms, in a field that is 10 uM and falls by 200 uM/s."""
+    cells = b2.NeuronGroup(1, "ticks : 1\n" + hearing("field") + counting("out"), threshold="ticks == 3 or ticks == 7",
+                           reset=count("out", "field"), dt=1 * b2.ms)
+    cells.run_regularly("ticks = (ticks + 1) % 10", dt=1 * b2.ms, when="start")
+    cells.ticks = 9
+    monitor = b2.StateMonitor(cells, "field", record=True)
+    network = b2.Network(cells, monitor)
+    if warm:
+        network.run(warm * b2.ms)
+    partner = BrianNetwork(network, (cells,))
+    for t in (0.0, 0.01):
+        field = np.array([10.0 - 200 * t])
+        output = partner.run(t, 0.01, {"field": Course(field, np.array([-200.0]))})["out"]
+        heard = field - 200 * np.array([3 * ms, 7 * ms])
+        assert output.amount == pytest.approx([heard.sum()], rel=1e-9)
+        assert output.moment == pytest.approx([heard @ [3 * ms, 7 * ms]], rel=1e-9)
+    np.testing.assert_allclose(monitor.field[0][warm:], 10 - 0.2 * np.arange(20), rtol=1e-9)
+
+
 def test_the_spikes_of_a_network_go_into_a_file_and_come_back_as_trains(b2, tmp_path):
     cells = b2.SpikeGeneratorGroup(3, [2, 0, 2], [1.0, 2.5, 7.0] * b2.ms, dt=0.1 * b2.ms)
     monitor = b2.SpikeMonitor(cells)

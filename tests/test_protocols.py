@@ -334,7 +334,8 @@ def test_one_protocol_alone_leaves_its_runs_its_table_and_its_picture(tmp_path: 
         main(["run", "protocols", "--only", "clamp", "--seeds", "2", "--out", str(tmp_path / "out"), "--quiet"])
     assert left.value.code == 0
     assert {one.name for one in (tmp_path / "out").iterdir()} == {
-        "control_0.h5", "control_1.h5", "calcium_clamped_0.h5", "clamp.csv", "protocols.png", "summary.json"}
+        "control_0.h5", "control_1.h5", "calcium_clamped_0.h5", "clamp.csv", "protocols.png", "summary.json",
+        "manifest.json"}
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert list(summary["found"]) == ["clamp"]
     assert [row["seed"] for row in summary["found"]["clamp"]] == [0, 1, 0, 0, 0, 1]

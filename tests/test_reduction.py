@@ -1,5 +1,6 @@
 """Quasi-static reduction: how it errs, and where it breaks down; F3 and F4 of biophysics.md, B12."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,26 @@ def follower(epsilon: float, coupling: float) -> QuasiStatic:
     return QuasiStatic(Model([x, y], [Follower(PLACE, x, y, epsilon, coupling)]), (y,))
 
 
+@dataclass(frozen=True, eq=False)
+class Law:
+    """dx/dt = f(a, x, t), while da/dt is a number."""
+
+    where: Place
+    a: Species
+    x: Species
+    f: Callable[[Floats, Floats, float], Floats]
+    drift: float = 0.0
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        return {self.x: self.f(c[self.a], c[self.x], t), self.a: self.drift}
+
+
+def law(f: Callable[[Any, Any, float], Any], a: float, x: float, drift: float = 0.0, signed: bool = True,
+        scale: float | None = 1.0) -> QuasiStatic:
+    slow, fast = (Species(name, PLACE, value, scale=scale, signed=signed) for name, value in (("a", a), ("x", x)))
+    return QuasiStatic(Model([slow, fast], [Law(PLACE, slow, fast, f, drift)]), (fast,))
+
+
 def error(one: QuasiStatic, times: Floats) -> float:
     """The largest difference of any fast species between the reduced course and the full one."""
     return float(np.abs(one.course(times) - one.course(times, reduced=False))[:, one.is_fast].max())
@@ -105,6 +126,56 @@ def test_F4_strongly_coupled_the_error_does_not_shrink_and_epsilon_tells():
     times = np.linspace(0.2, 2.0, 20)
     assert np.abs(slopes([error(follower(epsilon, 1.0), times) for epsilon in EPSILONS / 4])).max() < 0.15
     assert min(follower(epsilon, 1.0).epsilon(np.ones(2)) for epsilon in EPSILONS) > 0.9
+
+
+@pytest.mark.parametrize(("epsilon", "errors"), [(0.1, [0.04, 0.13, 0.25]), (0.01, [0.005, 0.021, 0.08])])
+def test_epsilon_tells_how_far_the_fast_part_lags_where_the_slow_part_drifts_towards_a_fold(epsilon, errors):
+    """x' = (a + x^2)/epsilon, a' = 1: to first order it is epsilon/(4 |a|) behind its rest, -sqrt(-a)."""
+    one, a = law(lambda a, x, t: (a + x**2) / epsilon, -1.0, -1.0, drift=1.0), np.array([-0.5, -0.1, -0.01])
+    reduced, full = (one.course(1.0 + a, reduced=way) for way in (True, False))
+    found = np.abs(reduced - full)[:, one.is_fast].ravel()
+    np.testing.assert_allclose(found, errors, rtol=0.15)
+    estimates = np.array([one.epsilon(u) for u in reduced])
+    np.testing.assert_allclose(estimates, epsilon / (4 * np.abs(a)), rtol=1e-4)
+    assert (estimates > found).all()
+    assert (estimates[:2] < 2 * found[:2]).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_epsilon_tells_how_far_the_fast_part_lags_behind_what_goes_on_in_time(scale):
+    """x' = (3 scale sin t - x)/0.01, while nothing slow moves: x is 0.01 x' behind, of a size of 3 scale or scale."""
+    one = law(lambda a, x, t: (3 * scale * np.sin(t) - x) / 0.01, 1.0, 0.0, scale=scale)
+    reduced, full = (one.course([2.0, 2.5, 3.0], reduced=way) for way in (True, False))
+    errors = np.abs(reduced - full)[:, one.is_fast].ravel() / np.maximum(reduced[:, one.is_fast].ravel(), scale)
+    np.testing.assert_allclose([one.epsilon(u, t) for u, t in zip(reduced, (2.0, 2.5, 3.0), strict=True)], errors,
+                               rtol=0.03)
+
+
+GUESSES = [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3]
+
+
+@pytest.mark.parametrize("guess", GUESSES)
+@pytest.mark.parametrize(("pace", "scale"), [(1e6, 1.0), (1.0, None), (1e-9, 1.0)])
+def test_what_is_settled_does_not_depend_on_the_guess_nor_on_the_unit_of_time(guess, pace, scale):
+    """A leak and a decay, and these with a Hill law; without a scale the guess is all that is known of its size."""
+    for f in (lambda a, x, t: pace * (a - x), lambda a, x, t: pace * (a * x**2 / (1 + x**2) + 0.3 - x)):
+        one = law(f, 0.5, guess, signed=False, scale=scale)
+        rest = brentq(lambda x, f=f: f(0.5, x, 0.0), 0.0, 1.0, xtol=1e-12)
+        assert one.settled(one.system.initial())[one.is_fast] == pytest.approx([rest], rel=1e-6)
+
+
+def test_what_cannot_be_negative_does_not_settle_below_zero():
+    """x' = x (1 - x): Newton's step from 0.4 is -1.2."""
+    one = law(lambda a, x, t: x * (1 - x), 1.0, 0.4, signed=False)
+    assert one.settled(one.system.initial())[one.is_fast] in (0.0, pytest.approx(1.0))
+
+
+@pytest.mark.parametrize("pace", [1.0, 1e-12])
+def test_where_there_is_no_rest_none_is_found_however_slow_the_fast_part_is(pace):
+    for f in (lambda a, x, t: pace * (a + x**2), lambda a, x, t: pace * a):
+        one = law(f, 0.5, 0.3)
+        with pytest.raises(InputError, match="x has no steady state near the present one at 0 s; the reduction breaks"):
+            one.settled(one.system.initial())
 
 
 def fold_time() -> float:

@@ -33,7 +33,7 @@ from spatial.units import molecule, ms, s
 
 FEW = SpreadSettings(frames=81)
 CO_AGONIST, GABA_A = "NMDA receptors' co-agonist site", "GABA-A receptors outside synapses"
-FILES = {"recording.h5", "spread.csv", "spread.png", "summary.json"}
+FILES = {"recording.h5", "spread.csv", "spread.png", "summary.json", "manifest.json"}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Transport against closed forms; the names D1, D2 ... are those of biophysics.md, part B1."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from toy_places import random_tetrahedra, shells, spot
 
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.diffusion import stiffness
+from spatial.checks import InputError
 from spatial.geometry import shapes
+from spatial.geometry.bricks import graded_grid
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
+from spatial.geometry.well_mixed import pool
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, at, mean, total
 from spatial.simulate import simulate
@@ -89,6 +92,36 @@ def slowest_rate(place: Place, inner: Floats | None = None) -> float:
     sealed = inner is None
     found = eigsh(K.tocsc(), k=2 if sealed else 1, M=M.tocsc(), sigma=-0.05, return_eigenvectors=False)
     return float(np.max(found))
+
+
+# Where nothing can diffuse
+
+@pytest.mark.parametrize("name", ["plasma membrane", "release sites", "left end", "pieces of ER", "half of it"])
+def test_a_species_that_diffuses_where_no_link_joins_two_elements_is_refused(name):
+    mesh = discretise(shapes.cylinder(0.25, 0.5, 0.2)).with_places(pool("pieces of ER", [1.0, 2.0]))
+    cytosol = mesh["cytosol"]
+    half = np.flatnonzero(cytosol.centres[:, 0] < 0.25)
+    part = Place("half of it", 3, cytosol.measure[half], cytosol.centres[half], touches={"cytosol": half})
+    mesh = mesh.with_places(part)
+    mesh = mesh.with_points("release sites", [(0.1, 0, 0), (0.4, 0, 0)], touching=["cytosol"])
+    with pytest.raises(InputError, match=rf"^species 'receptor': D is 0\.3 um\^2/s, but no link joins the \d+ elements "
+                                         rf"of '{name}', so nothing would diffuse there; leave D at 0, or let it live"):
+        Species("receptor", mesh[name], D=0.3)
+    assert Species("receptor", mesh[name]).D == 0
+
+
+def test_links_that_let_nothing_through_join_nothing():
+    closed = replace(tube(1.0, 0.25), transmissibility=np.zeros(3))
+    with pytest.raises(InputError, match="no link joins the 4 elements of 'tube'"):
+        Species("c", closed, D=1.0)
+
+
+def test_a_piece_on_its_own_beside_others_that_are_joined_and_a_single_element_are_no_mistake():
+    bricks = np.array([1.0, 1.0, 0.0, 1.0]).reshape(4, 1, 1)
+    place = graded_grid("ecs", [np.arange(5.0), [0.0, 1.0], [0.0, 1.0]], bricks)
+    c = Species("c", place, np.array([2.0, 0.0, 5.0]), D=1.0)
+    np.testing.assert_allclose(steady(Model([c]), c, 100.0), [1.0, 1.0, 5.0], rtol=1e-3)
+    assert Species("c", pool("all of it", [1.0]), D=1.0).D == 1.0
 
 
 # Diffusion on tetrahedra

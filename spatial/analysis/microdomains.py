@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 
+_FRAMES = 2  # a faster rise is that of the interpolation between frames
 _RISEN = 1e-9  # part of a region's rise below which the rest of the place has not risen at all
 
 
@@ -28,7 +30,8 @@ class Event:
     peak: float  # largest value, in the unit of the values
     amplitude: float  # peak less rest, where the peak is
     peak_time: float  # s
-    rise_time: float  # s, from 10 to 90 % of the amplitude, where the peak is; nan if the rise was not seen
+    rise_time: float  # s, from 10 to 90 % of the amplitude, where the peak is; nan if it was not seen, or too fast
+    rise_below: float  # s, two frames, if the rise took less: all that is known of it; else nan
     volume: float  # um^3 (um^2 of pixels or membranes) at the instant when it is largest
     radius: float  # um, of a ball (a disc) of that volume
     spread: float  # um, largest distance of any of its elements from the peak
@@ -42,6 +45,13 @@ class Event:
         """s."""
         return self.end - self.start
 
+    @property
+    def rise_unknown(self) -> str:
+        """Why there is no rise time; nothing if there is one."""
+        if np.isfinite(self.rise_below):
+            return f"it took less than {_FRAMES} frames, {self.rise_below:.3g} s"
+        return "its start was not seen" if np.isnan(self.rise_time) else ""
+
 
 def detect(place: Place, times: Floats, values: Floats, threshold: float | Floats, rest: float | Floats = 0.0,
            at_least: int = 1) -> list[Event]:
@@ -49,6 +59,7 @@ def detect(place: Place, times: Floats, values: Floats, threshold: float | Float
 
     Nodes are pairs of frame and element with values above the `threshold` (a number, or (n,), such as rest + 0.1);
     they are joined through the place's links within a frame, and with the same element in the next frame.
+    A rise that takes less than two frames has no time: it would be that of the interpolation between them.
     Amplitudes and rises count from `rest`, a number or (n,). Events of fewer than `at_least` nodes are left out;
     values that are not numbers (nan) are below any threshold. In noisy values, such as dF/F of pixels, take a
     threshold of some standard deviations; peaks and rises are those of single elements, noise and all.
@@ -106,26 +117,32 @@ def _event(label: int, place: Place, times: Floats, edges: Floats, values: Float
     centre = place.centres[where]
     distance = np.linalg.norm(place.centres[np.unique(element)] - centre, axis=1)
     peak = float(values[top, where])
+    rise, resolved = _rise(times[:top + 1], values[:top + 1, where] - rest[where])
     return Event(
         label=label, start=float(edges[first]), end=float(edges[last + 1]), peak=peak,
         amplitude=peak - float(rest[where]), peak_time=float(times[top]),
-        rise_time=_rise(times[:top + 1], values[:top + 1, where] - rest[where]),
+        rise_time=rise if rise >= resolved else float("nan"),
+        rise_below=resolved if rise < resolved else float("nan"),
         volume=volume, radius=_radius(place, volume), spread=float(distance.max()),
         position=(float(centre[0]), float(centre[1]), float(centre[2])),
         cut=first == 0 or last == len(times) - 1, element=where, elements=element[frame == top])
 
 
-def _rise(times: Floats, values: Floats) -> float:
-    """Time between 10 and 90 % of the last value, the last times they were crossed, interpolated; nan if unseen."""
-    crossed = []
+def _rise(times: Floats, values: Floats) -> tuple[float, float]:
+    """Time between 10 and 90 % of the last value, the last times they were crossed, interpolated; nan if unseen.
+
+    Beside it is the shortest rise that such frames can tell: two of those that lie across it.
+    """
+    crossed, before = list[float](), list[int]()
     for part in (0.1, 0.9):
         level = part * values[-1]
         below = np.flatnonzero(values[:-1] < level)
         if not len(below):
-            return float("nan")
-        i = below[-1]
+            return float("nan"), float("nan")
+        i = int(below[-1])
+        before.append(i)
         crossed.append(times[i] + (level - values[i]) / (values[i + 1] - values[i]) * (times[i + 1] - times[i]))
-    return float(crossed[1] - crossed[0])
+    return float(crossed[1] - crossed[0]), float(_FRAMES * np.diff(times[before[0]:before[1] + 2]).max())
 
 
 def _radius(place: Place, volume: float) -> float:
@@ -141,13 +158,14 @@ def rate(events: Sequence[Event], duration: float) -> float:
     return len(events) / duration
 
 
-def rows(events: Iterable[Event], unit: str = "uM", measure: str = "um^3") -> list[dict[str, float | int | bool]]:
+def rows(events: Iterable[Event], unit: str = "uM", measure: str = "um^3") -> list[dict[str, Any]]:
     """One row per event, each column named with its unit; `unit` is that of the values."""
     return [{"event": one.label, "start [s]": one.start, "end [s]": one.end, "duration [s]": one.duration,
              f"peak [{unit}]": one.peak, f"amplitude [{unit}]": one.amplitude, "peak time [s]": one.peak_time,
-             "rise time 10-90 [s]": one.rise_time, f"extent [{measure}]": one.volume, "radius [um]": one.radius,
-             "spread [um]": one.spread, "x [um]": one.position[0], "y [um]": one.position[1],
-             "z [um]": one.position[2], "cut": one.cut} for one in events]
+             "rise time 10-90 [s]": one.rise_time, "no rise time because": one.rise_unknown,
+             f"extent [{measure}]": one.volume, "radius [um]": one.radius, "spread [um]": one.spread,
+             "x [um]": one.position[0], "y [um]": one.position[1], "z [um]": one.position[2],
+             "cut": one.cut} for one in events]
 
 
 def effective_diffusion(D: float, buffers: Iterable[tuple[float, float]] = ()) -> float:
@@ -167,7 +185,7 @@ class Locality:
     tau_diff: float
     """radius^2 / D_eff [s]: how long diffusion takes to empty the region. The radius is that of the region above
     threshold, at its largest: a slow source has spread by then, and its region is larger than its source."""
-    rise_time: float  # s, 10-90 % where the peak is
+    rise_time: float  # s, 10-90 % where the peak is; nan if it was not seen, or took less than two frames
     contrast: float
     """Mean rise of the region over the mean rise of all the rest at the peak's instant: infinite if that has none,
     1 if there is no rest, for the event fills the place."""
@@ -179,9 +197,9 @@ class Locality:
         return self.rise_time / self.tau_diff
 
     @property
-    def faster_than_diffusion(self) -> bool:
-        """Whether the source filled the region sooner than diffusion empties it; False if the rise was not seen."""
-        return self.rise_time < self.tau_diff
+    def faster_than_diffusion(self) -> bool | None:
+        """Whether the source filled the region sooner than diffusion empties it; None if the rise time is not known."""
+        return None if np.isnan(self.rise_time) else self.rise_time < self.tau_diff
 
     @property
     def decoupled(self) -> bool:

@@ -16,6 +16,8 @@ from spatial.model import Model, Species
 
 _NUDGE = 1e-6  # relative step of central differences
 _RELATIVE = 1e-8  # tolerance of the courses
+_FELT, _DECADE = 1e-8, 10.0  # part of a rate whose change stands out from rounding; growth of a step until it does
+_AHEAD = 1e-4  # part of the time that the fast part takes to rest, over which its drift is looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,28 +48,67 @@ class QuasiStatic:
         return np.isin(np.arange(self.system.layout.size),
                        np.concatenate([self.system.layout.index(one) for one in self.fast]))
 
+    @cached_property
+    def is_bounded(self) -> NDArray[np.bool_]:
+        """(size,) which unknowns cannot be negative."""
+        bounded = [self.system.layout.index(one) for one in self.model if not one.signed]
+        return np.isin(np.arange(self.system.layout.size), np.concatenate([*bounded, np.zeros(0, np.int64)]))
+
     def settled(self, u: Floats, t: float = 0.0) -> Floats:
         """The state with what is fast at rest, near where it is in `u`.
 
         Raises `InputError` where it has no rest there: beyond a saddle-node, for one.
         """
-        size = self._size(u)[self.is_fast]
-
-        def speed(relative: Floats) -> Floats:
-            return np.asarray(self.system.rate(self._with(u, self.is_fast, relative * size), t)[self.is_fast] / size)
-
-        found = root(speed, u[self.is_fast] / size, tol=1e-12)
-        if not found.success and np.abs(found.fun).max() > _RELATIVE:
+        settled = self._settled(u, t, self._size(u))
+        if not self._is_at_rest(settled, t):
+            settled = self._settled(u, t, self._size_felt(u, t))
+        if not self._is_at_rest(settled, t):
             raise InputError(f"quasi-static: {', '.join(one.name for one in self.fast)} has no steady state near the "
                              f"present one at {t:.3g} s; the reduction breaks down there")
-        return self._with(u, self.is_fast, found.x * size)
+        return settled
+
+    def _settled(self, u: Floats, t: float, sizes: Floats) -> Floats:
+        """The state with what is fast where MINPACK's search for its rest ends, at a rest or not."""
+        start, size = u[self.is_fast], sizes[self.is_fast]
+
+        def state(moved: Floats) -> Floats:
+            """The state with what is fast moved by so many times its size, plus 1: MINPACK's steps are a part of it."""
+            return self._with(u, self.is_fast, start + (moved - 1.0) * size)
+
+        def speed(moved: Floats) -> Floats:
+            return np.asarray(self.system.rate(state(moved), t)[self.is_fast] / size)
+
+        found = state(root(speed, np.ones(len(start)), tol=1e-12).x)
+        return np.where(self.is_bounded & self.is_fast, np.maximum(found, 0.0), found)
+
+    def _size_felt(self, u: Floats, t: float) -> Floats:
+        """(size,) of each unknown, raised where a small part of it would be lost in the rounding of all rates."""
+        size, rate = self._size(u), self.system.rate(u, t)
+        for k in np.flatnonzero(self.is_fast):
+            step = np.zeros(len(u))
+            step[k] = _NUDGE * size[k]
+            while step[k] < _NUDGE and not (np.abs(self.system.rate(u + step, t) - rate) > _FELT * np.abs(rate)).any():
+                step[k] *= _DECADE
+            size[k] = step[k] / _NUDGE
+        return size
+
+    def _is_at_rest(self, u: Floats, t: float) -> bool:
+        """Whether what is fast is at rest, but for a small part of its size: by Newton's step, and what that leaves."""
+        size = self._size(u)[self.is_fast]
+        J = self._jacobian(u, t)[np.ix_(self.is_fast, self.is_fast)] * size / size[:, None]
+        speed = self.system.rate(u, t)[self.is_fast] / size
+        step = np.linalg.lstsq(J, speed)[0]
+        left = np.abs(speed - J @ step).max()
+        return bool(np.abs(step).max() <= _RELATIVE and left <= _RELATIVE * np.abs(J).max())
 
     def epsilon(self, u: Floats, t: float = 0.0) -> float:
         """The small parameter at `u`: the reduction errs by about as much, relative, and has broken down from 1 on.
 
-        It is the larger of two: how fast the slow part changes by itself, with the fast part following, over how fast
-        the fast part comes to rest; and how much its lag behind the slow part changes what the slow part does, which is
-        not small where both are strongly coupled. Infinite where the rest of the fast part is not stable.
+        It is the largest of three: how fast the slow part changes by itself, with the fast part following, over how
+        fast the fast part comes to rest; how far the fast part lags behind its rest, which drifts with the slow part
+        and with time, over its size (its value, or what is typical if that is more); and how much this lag changes
+        what the slow part does, which is not small where both are strongly coupled. Infinite where the rest of the
+        fast part is not stable.
         """
         J, fast, slow = self._jacobian(u, t), self.is_fast, ~self.is_fast
         within = J[np.ix_(fast, fast)]
@@ -75,8 +116,22 @@ class QuasiStatic:
         if gap <= 0:
             return np.inf
         following = np.linalg.solve(within, J[np.ix_(fast, slow)])
-        lag = J[np.ix_(slow, fast)] @ np.linalg.solve(within, following)
-        return float(max(_radius(J[np.ix_(slow, slow)] - J[np.ix_(slow, fast)] @ following) / gap, _radius(lag)))
+        reaction = J[np.ix_(slow, fast)] @ np.linalg.solve(within, following)
+        ratio = _radius(J[np.ix_(slow, slow)] - J[np.ix_(slow, fast)] @ following) / gap
+        return float(max(ratio, self._lag(u, t, within, gap), _radius(reaction)))
+
+    def _lag(self, u: Floats, t: float, within: Floats, gap: float) -> float:
+        """How far the fast part is behind its rest, which drifts as the slow part and time go on: a part of its size.
+
+        A rest x* of F(x, s, t) = 0 drifts by -F_x^-1 (F_s s' + F_t), and what comes to rest by F_x is F_x^-1 x*' off.
+        """
+        size = np.maximum(np.abs(u), self.system.typical())
+        rate = self.system.rate(u, t)
+        drift = np.where(self.is_fast, 0.0, rate)
+        ahead = _AHEAD / max(gap, np.abs(drift / size).max())
+        pushed = (self.system.rate(u + ahead * drift, t + ahead) - rate)[self.is_fast] / ahead
+        lag = np.linalg.solve(within, np.linalg.solve(within, pushed))
+        return float(np.abs(lag / size[self.is_fast]).max())
 
     def course(self, times: ArrayLike, reduced: bool = True) -> Floats:
         """(times, size) the states at rising times [s] from the model's initial values on; without reduction, in full.

@@ -100,6 +100,11 @@ class Place:
         return float(self.measure.sum())
 
     @cached_property
+    def joins_elements(self) -> bool:
+        """Whether links let something diffuse from element to element; membranes, points and pools have none."""
+        return bool(self.transmissibility.any())
+
+    @cached_property
     def elements(self) -> str:
         """A digest of its elements: their measure and centres."""
         return _digest(self.dimension, np.asarray(self.measure, float), np.asarray(self.centres, float))

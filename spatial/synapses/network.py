@@ -174,7 +174,8 @@ class BrianNetwork:
 
     What a group hears and lets out is written into its equations by `hearing`, `counting` and `count`; fields are
     numbers in uM. Whatever it has done before, it starts from the state that it had when this was made, with the same
-    random numbers. Each window takes Brian2 about 0.1 s to set up: make it as long as the fields allow.
+    random numbers; its own clock, such as that of its monitors, goes on from what it then shows. Each window takes
+    Brian2 about 0.1 s to set up: make it as long as the fields allow.
     """
 
     network: Any  # brian2.Network
@@ -196,18 +197,19 @@ class BrianNetwork:
             self._check_steps(window)
             self._check_heard(heard)
             self.network.restore(_START, restore_random_state=True)
+        began = float(self.network.t_)  # by the network's own clock, which goes on from what it did before
         for group, sites in self._sites():
-            _tell(group, sites, heard, t)
+            _tell(group, sites, heard, began)
         self.network.run(window * second, namespace=dict(self.namespace))
-        return self._outputs(t)
+        return self._outputs(began)
 
     def _sites(self) -> list[tuple[Any, slice]]:
         """Each group with its part of the sites."""
         ends = np.cumsum([len(group) for group in self.groups])
         return [(group, slice(end - len(group), end)) for group, end in zip(self.groups, ends, strict=True)]
 
-    def _outputs(self, t: float) -> dict[str, Output]:
-        """What was let out since `t` [s]."""
+    def _outputs(self, began: float) -> dict[str, Output]:
+        """What was let out since `began` [s, by the network's clock]."""
         sites = self._sites()
         found: dict[str, Output] = {}
         for group, here in sites:
@@ -215,7 +217,7 @@ class BrianNetwork:
                 states = group.get_states([f"{name}_out", f"{name}_moment"], units=False)
                 output = found.setdefault(name, Output(*np.zeros((2, sites[-1][1].stop))))
                 output.amount[here] = amount = states[f"{name}_out"]
-                output.moment[here] = states[f"{name}_moment"] - t * amount
+                output.moment[here] = states[f"{name}_moment"] - began * amount
         return found
 
     def _check_steps(self, window: float) -> None:
@@ -252,17 +254,21 @@ def count(name: str, amount: str = "1") -> str:
 
 
 def trains_of(monitor: Any) -> tuple[Floats, ...]:
-    """Spike times [s] of each neuron that a Brian2 `SpikeMonitor` records: for release, rules and `write_spikes`."""
+    """Spike times [s] of each neuron that a Brian2 `SpikeMonitor` records: for release, rules and `write_spikes`.
+
+    They are by the network's own clock, which includes what it ran before it was coupled.
+    """
     return tuple(np.unique(np.asarray(train, float)) for train in monitor.spike_trains().values())
 
 
-def _tell(group: Any, sites: slice, heard: Mapping[str, Course], t: float) -> None:
-    """Give a group the lines of the fields it hears from `t` [s] on, and have it count from nothing."""
+def _tell(group: Any, sites: slice, heard: Mapping[str, Course], began: float) -> None:
+    """Give a group the lines of the fields it hears from `began` on [s, by its clock], and have it count from nothing.
+    """
     states: dict[str, Any] = {}
     for name, course in heard.items():
         if _hears(group, name):
             slope = course.slope[sites]
-            states |= {f"{name}_slope": slope, f"{name}_offset": course.value[sites] - slope * t}
+            states |= {f"{name}_slope": slope, f"{name}_offset": course.value[sites] - slope * began}
     for name in _counted(group):
         states |= {f"{name}_out": 0.0, f"{name}_moment": 0.0}
     group.set_states(states, units=False)

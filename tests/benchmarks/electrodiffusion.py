@@ -88,7 +88,7 @@ def slab(length: float = 300.0, slices: int = 60, amplitude: float = INPUT, V_of
     (K_o, Na_o, Cl_o), (K_i, Na_i, Cl_i) = outside, inside
     around, width = K_o.place.centres, length / slices
     potential = _potential(inside, around, AREA * width, V_of)
-    V = Species("V", potential, HALNES.V, D=1.0, signed=True, unit="mV")
+    V = Species("V", potential, HALNES.V, D=1.0 if potential.joins_elements else 0.0, signed=True, unit="mV")
     index = np.arange(slices)
     membrane = Place("membrane", 2, np.full(slices, AREA * width), around, touches={
         "ecs": index, "astrocyte": index, "potential": index if len(potential) > 1 else 0 * index})

@@ -87,7 +87,7 @@ def slab(settings: BufferingSettings) -> Slab:
     mesh, astrocytes = furnished(settings), settings.astrocytes
     outside = [Species(name, mesh["ecs"], initial, D=D) for name, initial, D in (
         (POTASSIUM, K_OUT, D_K), ("Na+", NA_OUT, D_NA), ("Cl-", CL_OUT, D_CL))]
-    inside = astrocytes.ions_at_rest(mesh[ASTROCYTE], moving=True)
+    inside = astrocytes.ions_at_rest(mesh[ASTROCYTE], moving=settings.coupled)
     potential = Species(V, mesh[POTENTIAL], astrocytes.V, unit="mV", signed=True)
     neurons = [Species(f"{ion} of neurons", mesh[LEDGER], scale=1 * mM * mesh["ecs"].total, signed=True)
                for ion in (POTASSIUM, "Na+")]

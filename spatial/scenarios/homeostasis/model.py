@@ -115,10 +115,10 @@ def experiment(mesh: Mesh, loop: MeanField, current: ArrayLike, rate: ArrayLike 
 
 
 def _in_balance(name: str, membrane: Place, ecs: Place, rest: float, rise: Floats, D: float) -> Species:
-    """A species of the ECS that has risen above its rest at the neurons."""
+    """A species of the ECS that has risen above its rest at the neurons; it diffuses where the ECS is in one piece."""
     initial = np.full(len(ecs), rest)
     initial[membrane.touches["ecs"]] += rise
-    return Species(name, ecs, initial, D=D)
+    return Species(name, ecs, initial, D=D if ecs.joins_elements else 0.0)
 
 
 def _loop(mesh: Mesh, loop: MeanField, of: Mapping[str, Species]) -> list[Mechanism]:
