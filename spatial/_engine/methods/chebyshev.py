@@ -10,12 +10,12 @@ from functools import cache
 from math import ceil, sqrt
 
 import numpy as np
-from numba import njit
 
 from spatial._engine.methods.method import BEFORE, Attempt
 from spatial._engine.operators.team import LONG_VECTOR
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -153,7 +153,7 @@ def _polynomials(s: int, w: float) -> tuple[Floats, Floats, Floats]:
     return T, dT, ddT
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _stage(weights: Floats, u: Floats, here: Floats, before: Floats, rate: Floats, f: Floats, after: Floats,
            low: int, high: int) -> None:
     """after = the weighted sum of u, here, before, rate and f."""
