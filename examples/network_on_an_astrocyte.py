@@ -110,7 +110,8 @@ def run(net: Network) -> sp.Recording:
         Emptying(sites, coming[0], adenosine, tau=1 * s), AdenosineUptake(ecs, adenosine, taken),
         Emptying(sites, coming[1], potassium, tau=100 * ms),
         PotassiumUptake(ecs, potassium, kept, rest=3 * mM, rate=2 / s), exchange])
-    return sp.simulate(model, DURATION, [sp.over(one, coming[0]) for one in (adenosine, potassium)], every=WINDOW / 2)
+    return sp.simulate(model, DURATION, [sp.over(one, coming[0]) for one in (adenosine, potassium)], every=WINDOW / 2,
+                       at_events=True)
 
 
 def rate(net: Network, start: float, stop: float) -> float:

@@ -16,7 +16,7 @@ from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.resting_state import rest
 from spatial._engine.system.layout import State
-from spatial.checks import InputError
+from spatial.checks import InputError, Unusual
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid, in_homogenised_tissue
@@ -32,7 +32,7 @@ from spatial.simulate import FewMolecules, OtherParameters, Repaired, Undeclared
 __all__ = [
     "AtTimes", "Capacitor", "Channels", "EachStep", "Electrolyte", "FewMolecules", "InputError", "Mechanism", "Mesh",
     "Model", "OnRise", "OtherParameters", "Path", "Place", "Probe", "Reaction", "Recording", "Region", "Repaired",
-    "Species", "State", "Tetrahedra", "Tolerance", "UndeclaredTimes", "at", "discretise", "each", "graded_grid",
-    "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest", "shells", "simulate", "total",
-    "well_mixed",
+    "Species", "State", "Tetrahedra", "Tolerance", "UndeclaredTimes", "Unusual", "at", "discretise", "each",
+    "graded_grid", "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest", "shells", "simulate",
+    "total", "well_mixed",
 ]

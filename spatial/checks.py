@@ -1,40 +1,98 @@
 """What is wrong with an input, said in one sentence before any computing starts."""
 
-import math
+import types
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from pathlib import PurePath
+from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
+
+MOST_CHARGES = 10
+"""The largest valence, without its sign, that an ion can have."""
 
 
 class InputError(ValueError):
     """The user's input cannot be used; the message says what, where and what would be right."""
 
 
-def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tuple[str, ...] = ()) -> None:
-    """Check every number of a dataclass of parameters: finite, and not negative; those named also not zero.
+class Unusual(UserWarning):
+    """A number is possible, and hardly meant: most often it is in another unit."""
 
+
+def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tuple[str, ...] = ()) -> None:
+    """Check every field of a dataclass of parameters: of its declared kind; numbers finite, and not negative.
+
+    Numbers in tuples may be negative, and fields named in `may_be_negative`; those in `above_zero` are also not zero.
     Raises `InputError` naming the class, the parameter, its value and what would be right.
     """
+    kinds(owner)
+    for field in fields(owner):
+        value, name = getattr(owner, field.name), f"{type(owner).__name__}: {field.name}"
+        if isinstance(value, (bool, str)):
+            continue
+        if isinstance(value, (tuple, list)):
+            for part in _numbers_within(value):
+                number(name, part, may_be_negative=True)
+        elif _is_numeric(value):
+            number(name, value, field.name in may_be_negative)
+            if field.name in above_zero:
+                positive(name, float(np.min(value)))
+
+
+def kinds(owner: Any, called: str = "") -> None:
+    """Check that every field of a dataclass holds what its annotation says.
+
+    A field of a number may also hold one for each element of the place where a mechanism acts. Annotations that are
+    text, as in modules that postpone them, are not looked into. Raises `InputError` naming the class, or what the
+    owner is `called`, and the field.
+    """
     assert is_dataclass(owner)
+    count = _elements(owner)
     for field in fields(owner):
         value = getattr(owner, field.name)
-        if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.ndarray)):
-            continue
-        name = f"{type(owner).__name__}: {field.name}"
-        number(name, value, field.name in may_be_negative)
-        if field.name in above_zero:
-            positive(name, float(np.min(value)))
+        if not isinstance(field.type, str) and not _is_of(value, field.type, count):
+            raise InputError(f"{called or type(owner).__name__}: {field.name} is {shown(value)}; it must be "
+                             f"{_called(field.type)}")
 
 
 def number(name: str, value: Any, may_be_negative: bool = False) -> None:
     """Check that `value`, a number or an array of numbers, is finite and, by default, not negative."""
     wanted = "a finite number" if may_be_negative else "a finite number >= 0"
+    if not _is_numeric(value):
+        raise InputError(f"{name} is {shown(value)}; it must be {wanted}")
     values = np.asarray(value, dtype=float)
     wrong = ~np.isfinite(values) | ((values < 0) & (not may_be_negative))
     if wrong.any():
-        shown = f"{values[wrong].flat[0]:g}" if values.ndim else f"{float(values):g}"
-        raise InputError(f"{name} is {shown}; it must be {wanted}")
+        shown_number = f"{values[wrong].flat[0]:g}" if values.ndim else f"{float(values):g}"
+        raise InputError(f"{name} is {shown_number}; it must be {wanted}")
+
+
+def positive(name: str, value: Any) -> None:
+    """Check that `value` is one number, finite and above zero."""
+    if not _is_numeric(value) or np.ndim(value):
+        raise InputError(f"{name} is {shown(value)}; it must be a finite number > 0")
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(f"{name} is {float(value):g}; it must be a finite number > 0")
+
+
+def whole(name: str, value: Any, least: int = 0) -> None:
+    """Check that `value` is a whole number, not below `least`."""
+    if not _is_numeric(value) or np.ndim(value) or not np.isfinite(value) or value != int(value) or value < least:
+        raise InputError(f"{name} is {shown(value)}; it must be a whole number >= {least}")
+
+
+def fraction(name: str, value: Any) -> None:
+    """Check that `value` is a part of a whole that is not empty: a number above 0, at most 1."""
+    if not _is_numeric(value) or np.ndim(value) or not 0 < value <= 1:
+        raise InputError(f"{name} is {shown(value)}; it must be a number above 0, at most 1")
+
+
+def valence(name: str, value: Any) -> None:
+    """Check that `value` can be the valence of an ion: a whole number from -10 to 10 that is not 0."""
+    if not _is_numeric(value) or np.ndim(value) or not 0 < abs(value) <= MOST_CHARGES or value != int(value):
+        raise InputError(f"{name} is {shown(value)}; it must be a whole number from -{MOST_CHARGES} to {MOST_CHARGES} "
+                         "that is not 0")
 
 
 def own(owner: Any, *names: str) -> None:
@@ -63,7 +121,122 @@ def each_element(name: str, value: Any, place: Any) -> None:
         raise InputError(f"{name} has shape {np.shape(value)}; {place.name!r} has {len(place)} elements")
 
 
-def positive(name: str, value: float) -> None:
-    """Check that `value` is finite and above zero."""
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{name} is {value:g}; it must be a finite number > 0")
+def shown(value: Any) -> str:
+    """Return a value as an error message shows it: its own words if they are few, else what kind of thing it is."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    said = repr(value)
+    return said if len(said) <= _LONGEST_SHOWN else f"a {type(value).__name__}"
+
+
+_LONGEST_SHOWN = 60  # characters
+
+
+def _is_numeric(value: Any) -> bool:
+    """Whether a value is a real number, or an array or nested list of them."""
+    if isinstance(value, (bool, np.bool_)):
+        return False
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return True
+    if not isinstance(value, (np.ndarray, list, tuple)):
+        return False
+    try:
+        return np.asarray(value).dtype.kind in "fiub"
+    except ValueError:  # lists of several lengths
+        return False
+
+
+def _numbers_within(value: Any) -> Iterator[Any]:
+    """The numbers and arrays of numbers that a tuple or list holds."""
+    for part in value:
+        if isinstance(part, (tuple, list)):
+            yield from _numbers_within(part)
+        elif _is_numeric(part):
+            yield part
+
+
+def _elements(owner: Any) -> int | None:
+    """How many elements the place has where a mechanism acts; None without one."""
+    where: Any = getattr(owner, "where", None)
+    return len(where) if hasattr(where, "measure") else None
+
+
+def _is_of(value: Any, kind: Any, count: int | None) -> bool:
+    """Whether a value is of the kind that an annotation says; `count` numbers may stand for one."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return any(_is_of(value, part, count) for part in arguments)
+    if kind is None or kind is type(None):
+        return value is None
+    if kind is float:
+        return _is_numeric(value) and np.shape(value) in ((), (count,))
+    if kind is int:
+        return _is_numeric(value) and np.ndim(value) == 0 and (not np.isfinite(value) or value == int(value))
+    if origin is Literal:
+        return any(value is choice or (type(value) is type(choice) and value == choice) for choice in arguments)
+    if origin is np.ndarray:
+        return _is_numeric(value) or (isinstance(value, (list, tuple)) and not value)
+    if origin is tuple:
+        return _is_tuple_of(value, arguments, count)
+    if origin is not None:
+        return _holds(value, origin, arguments, count)
+    if getattr(kind, "_is_protocol", False):
+        return all(hasattr(value, name) for name in _members(kind))
+    return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _is_tuple_of(value: Any, parts: tuple[Any, ...], count: int | None) -> bool:
+    """Whether a value is a tuple, list or array with parts of these kinds: each of its own, or all of one."""
+    if not isinstance(value, (tuple, list)) and not (isinstance(value, np.ndarray) and value.ndim):
+        return False
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        return all(_is_of(part, parts[0], count) for part in value)
+    return len(value) == len(parts) and all(_is_of(part, kind, None) for part, kind in zip(value, parts, strict=True))
+
+
+def _holds(value: Any, origin: Any, parts: tuple[Any, ...], count: int | None) -> bool:
+    """Whether a value is a collection of a kind, or a function, with parts as the annotation says."""
+    if origin is Callable:
+        return callable(value)
+    if not isinstance(value, origin) or isinstance(value, str):
+        return False
+    if isinstance(value, Mapping) and len(parts) == 2:
+        return all(_is_of(key, parts[0], None) and _is_of(part, parts[1], count) for key, part in value.items())
+    if isinstance(value, Collection) and len(parts) == 1:
+        return all(_is_of(part, parts[0], count) for part in value)
+    return True
+
+
+def _members(protocol: Any) -> Iterable[str]:
+    """The names that an object must have to be what a protocol says."""
+    names = [*vars(protocol), *vars(protocol).get("__annotations__", {})]
+    return [name for name in names if not name.startswith("_") or name == "__call__"]
+
+
+_WORDS: Mapping[Any, str] = types.MappingProxyType({
+    float: "a finite number", int: "a whole number", str: "a text", bool: "True or False", type(None): "None"})
+
+
+def _called(kind: Any) -> str:
+    """What an annotation asks for, in words."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in _WORDS:
+        return _WORDS[kind]
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_called(part) for part in arguments))
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, arguments))
+    if origin is np.ndarray:
+        return "an array of numbers"
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return f"a tuple, with {_called(arguments[0])} each"
+    if origin is tuple:
+        return f"a tuple of {len(arguments)}: " + ", ".join(map(_called, arguments))
+    if origin is Callable:
+        return "a function"
+    if isinstance(origin, type):
+        return f"a {origin.__name__} of " + " to ".join(map(_called, arguments))
+    if isinstance(kind, type) and issubclass(kind, PurePath):
+        return "a path"
+    name = getattr(kind, "__name__", str(kind))
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -1,6 +1,7 @@
 """What is simulated: species, the mechanisms that change them, and the model that lists both."""
 
 import copy
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
@@ -11,11 +12,14 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.checks import InputError, number, positive
+from spatial.checks import InputError, Unusual, kinds, number, positive, shown
 from spatial.frozen import read_only
 from spatial.geometry.contact import check_places, meet
 from spatial.geometry.place import Floats, Place
 from spatial.pickling import obstacle
+
+USUAL_D = (1e-4, 1e4)
+"""Between which D [um^2/s] lies: from a lipid that is held up to a gas in water."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +41,13 @@ class Species:
     signed: bool = False  # may be negative: a trace, a ledger, a potential
 
     def __post_init__(self) -> None:
-        number(f"species {self.name!r}: initial value", self.initial, may_be_negative=self.signed)
-        number(f"species {self.name!r}: D", self.D)
+        called = f"species {self.name!r}"
+        kinds(self, called)
+        number(f"{called}: initial value", self.initial, may_be_negative=self.signed)
+        number(f"{called}: D", self.D)
+        if self.scale is not None:
+            positive(f"{called}: scale", self.scale)
+        _warn_of_diffusion(called, self.D)
         shape = np.shape(self.initial)
         if shape not in ((), (len(self.place),)):
             raise InputError(f"species {self.name!r} has an initial value of shape {shape}; "
@@ -68,6 +77,14 @@ class Species:
     def typical(self) -> float:
         """The size that errors are compared with: the scale, else the largest initial value, else 1."""
         return self.scale or float(np.abs(self.initial).max()) or 1.0
+
+
+def _warn_of_diffusion(called: str, D: float) -> None:
+    """Warn with `Unusual` of a diffusion coefficient that no molecule has: it is most often in another unit."""
+    slowest, fastest = USUAL_D
+    if D and not slowest <= D <= fastest:
+        warnings.warn(f"{called}: D is {D:g} um2/s, outside {slowest:g}..{fastest:g} um2/s; write 300 * um**2 / s, or "
+                      "0 for what stays where it is", Unusual, stacklevel=4)
 
 
 class Concentrations(Protocol):
@@ -379,6 +396,13 @@ class Reactions(Protocol):
         ...
 
 
+def _listed(what: str, given: Iterable[Any]) -> tuple[Any, ...]:
+    """What a model is given as a tuple. Raises `InputError` unless it is a list."""
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise InputError(f"{what} is {shown(given)}; it must be a list: Model([species, ...], [mechanism, ...])")
+    return tuple(given)
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """The whole problem: nothing in it changes during a run.
@@ -396,11 +420,14 @@ class Model:
 
     def __init__(self, species: Iterable[Species], mechanisms: Iterable[Mechanism] = (),
                  fipy_terms: Mapping[Species, Terms] | None = None) -> None:
-        object.__setattr__(self, "species", tuple(species))
-        object.__setattr__(self, "mechanisms", tuple(mechanisms))
+        object.__setattr__(self, "species", _listed("species", species))
+        object.__setattr__(self, "mechanisms", _listed("mechanisms", mechanisms))
         object.__setattr__(self, "fipy_terms", dict(fipy_terms or {}))
         seen: set[str] = set()
         for one in self.species:
+            if not isinstance(one, Species):
+                raise InputError(f"{shown(one)} is among the species of a model, which it is not; mechanisms come in a "
+                                 "list of their own: Model([species, ...], [mechanism, ...])")
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)

@@ -24,7 +24,7 @@ from spatial._engine.stepping.straight import longest_untimed
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import InputError, number, positive
+from spatial.checks import InputError, number
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
 from spatial.model import Model, Species
@@ -32,6 +32,7 @@ from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
+from spatial.run_arguments import check_run, checked_frame_times, probe_value
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
 
@@ -56,6 +57,8 @@ class Repaired(UserWarning):
 
 
 _REPAIRED = 0.01  # of a species' amount: more than that is said
+_ROUNDING = 1e-9  # of an interval between rows: by so little less it is whole
+
 SHOWN = 3
 """Parameters that `simulate` names where those of its start are others."""
 
@@ -74,11 +77,12 @@ Engine = Literal["spatial", "implicit", "explicit", "fipy"]
 def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: float = 0.0, seed: int = 0,
              tolerance: Tolerance | None = None, frames: Frames | None = None, frame_times: Iterable[float] = (),
              progress: Progress | None = None, engine: Engine = "spatial", start: State | None = None,
-             method: Way = "hybrid", electrolyte: Electrolyte | None = None) -> Recording:
+             method: Way = "hybrid", electrolyte: Electrolyte | None = None, at_events: bool = False) -> Recording:
     """Run a model from t = 0 to `until` [s] and return what the probes saw.
 
-    Probes are read at the start, before and after every event, and after steps at least `every` [s]
-    apart (0: after all). `frames` is given the fields at each of `frame_times`, on which steps land.
+    Probes are read at the start, at the end, and between at times at least `every` [s] apart, after the events of that
+    time. With 0 they are read after all steps, and both before and after every event; `at_events` has them read so
+    at events and frames besides. `frames` is given the fields at each of `frame_times`, on which steps land.
     `start` is the state to start from, such as that of `rest(model)`; by default the species' initial values. It must
     have the species of the model, by name, on the same places; it warns with `OtherParameters` where it was made with
     others. `state.but({ip3: 1.0})` is a state with other values.
@@ -90,15 +94,12 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
     What ends a run early, an error or Ctrl-C, carries what was seen until then: `error.recording`.
     """
-    positive("duration of the run", until)
-    names = [probe.name for probe in watch]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two probes are called {name!r}; give each its own name")
+    check_run(model, until, watch, every, seed, tolerance, frames, progress, start, electrolyte)
+    stops = checked_frame_times(frame_times, frames, until)
     tolerance = tolerance or Tolerance()
     system = assemble(model)
     tolerance = _within_untimed(system, until, tolerance)
-    stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(seed), electrolyte)
+    stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(int(seed)), electrolyte)
     diary = _Diary(watch)
 
     def recording() -> Recording:
@@ -106,7 +107,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
                                 **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
 
     try:
-        _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
+        _run(stepper, until, diary, every, at_events or not every, frames, stops, progress)
     except BaseException as error:
         error.recording = recording()  # type: ignore[attr-defined]
         raise
@@ -255,12 +256,16 @@ class _Diary:
         row = list[Floats]()
         if self.watch:
             c = _shown(stepper)
-            for probe in self.watch:
+            for probe, values in zip(self.watch, self.values, strict=True):
                 value = reading(f"probe {probe.name!r}", probe.read, c)
-                row.append(np.atleast_1d(np.asarray(value, float)).copy())
+                row.append(probe_value(probe.name, value, stepper.t, values))
         self.times.append(stepper.t)
-        for values, value in zip(self.values, row, strict=bool(row)):
+        for values, value in zip(self.values, row, strict=True):
             values.append(value)
+
+    def is_due(self, t: float, every: float) -> bool:
+        """Whether the last row was read at least `every` [s] before the time `t`, to rounding."""
+        return t - self.times[-1] >= every * (1 - _ROUNDING)
 
     def recording(self, provenance: dict[str, Any]) -> Recording:
         series = {probe.name: Series(probe.unit, np.array(values))
@@ -268,28 +273,35 @@ class _Diary:
         return Recording(np.array(self.times), series, provenance)
 
 
-def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Frames | None,
+def _run(stepper: Stepper, until: float, diary: _Diary, every: float, at_events: bool, frames: Frames | None,
          frame_times: list[float], progress: Progress | None) -> None:
-    """Step from 0 to `until`, noting what happens on the way."""
-    system, noted = stepper.system, 0.0
-    instants = set(system.events.instants.tolist())
-    stops = sorted({time for time in {*instants, *frame_times, until} if 0 <= time <= until})
+    """Step from 0 to `until`, noting what happens on the way: `every` so often, and before and after events or not."""
+    instants, frames_due = set(_within(stepper.system.events.instants, until)), set(frame_times)
     pace = Pace(until, stepper.most_steps)
     diary.note(stepper)
-    for stop in stops:
+    for stop in sorted(instants | frames_due | {until}):
         while stepper.t < stop:
             dt = stepper.onward(stop)
             pace.check(stepper)
-            if stepper.t - noted >= every or stepper.t == stop:
+            has_arrived = stepper.t == stop
+            is_due = diary.is_due(stepper.t, every) and not (has_arrived and stop in instants)
+            if is_due or (has_arrived and at_events):
                 diary.note(stepper)
-                noted = stepper.t
             if progress:
                 progress(stepper.t, dt)
         if stop in instants:
             stepper.at_instant()
-            diary.note(stepper)
-        if frames is not None and stop in frame_times:
+            if at_events or stop == until or diary.is_due(stop, every):
+                diary.note(stepper)
+        if frames is not None and stop in frames_due:
             reading(type(frames).__name__, frames.write, stepper.t, _shown(stepper))
+    if diary.times[-1] < until:
+        diary.note(stepper)
+
+
+def _within(times: Floats, until: float) -> list[float]:
+    """Those of some sorted times that are in a run up to `until` [s]."""
+    return list(times[np.searchsorted(times, 0.0):np.searchsorted(times, until, side="right")].tolist())
 
 
 def _shown(stepper: Stepper) -> State:

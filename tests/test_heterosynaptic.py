@@ -236,7 +236,8 @@ def test_a_symmetric_arrangement_has_a_symmetric_matrix():
     found = []
     for active in (0, 1):
         experiment = drawn(tripartite(place.mesh, place.synapses, settings, np.random.default_rng(0), active), waits)
-        recording = simulate(experiment.model, experiment.duration, experiment.watch, every=5e-3)
+        recording = simulate(experiment.model, experiment.duration, experiment.watch, every=5e-3,
+                             at_events=True)
         found.append((recording[WEIGHT][-1], recording["release probability"][-1] - 0.6))
     for one, other in zip(*found, strict=True):
         assert (one != 0).all()

@@ -6,6 +6,7 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def arguments(kind: type) -> dict[str, Any]:
             float: lambda name: 1.0, int: lambda name: 1, Scheme: lambda name: denizot(),
             float | Floats: lambda name: 1.0,
             Carrier: lambda name: ASCT, Held: lambda name: 1.0, Gate: lambda name: CoagonistGate(1.0),
-            ReleaseProbability: lambda name: A1Inhibition(1.0), Partner: lambda name: object(),
+            ReleaseProbability: lambda name: A1Inhibition(1.0), Partner: lambda name: SimpleNamespace(run=dict),
             Waits: lambda name: Waits(np.ones((1, 2))),
             Draws: lambda name: draw((np.zeros(0),), 4, np.random.default_rng(0)),
             Receptor: lambda name: NMDA, Mapping[str, Species]: lambda name: NMDA.species(PLACE),

@@ -193,7 +193,7 @@ def released(trains: tuple[Floats, ...], vesicles: int, seed: int, U0: float = 0
                              A1Inhibition(of["adenosine"], U0), of["u"], of["docked"], of["fired"], of["since"],
                              of["released"], **{"content": 1.0, **values})
     return simulate(Model(of.values(), [rule]), max(one.max(initial=0.0) for one in trains) + 1e-3,
-                   [each(of[name]) for name in ("released", "docked", "glutamate")], every=10.0)
+                   [each(of[name]) for name in ("released", "docked", "glutamate")], every=10.0, at_events=True)
 
 
 def deterministic(train: Floats, U0: float, adenosine: float = 0.0) -> Floats:

@@ -283,7 +283,7 @@ def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed:
     with FieldsFile(folder / "fields.vtkhdf", experiment.film) as fields, _progress(until, quiet) as tell:
         frames = Together((fields, calcium, transmitter))
         recording = simulate(experiment.model, until, experiment.watch, every=EVERY, seed=seed,
-                             frames=frames, frame_times=times, progress=tell)
+                             frames=frames, frame_times=times, progress=tell, at_events=True)
     write_recording(recording, folder / "recording.h5")
     write_summary(summary(experiment, recording, settings), folder / "summary.json")
     pictures(folder, experiment, recording, calcium, transmitter)

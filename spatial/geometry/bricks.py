@@ -1,5 +1,6 @@
 """Bricks: control volumes in rows along x, y and z, exact with two-point fluxes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import ArrayLike
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tortuosity import Tortuosity, along_axes
+
+MOST_BRICKS = 1e8
 
 _BRICK = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0],
                    [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
@@ -23,6 +26,7 @@ def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | 
     axes = [_rising(name, axis, values) for axis, values in zip("xyz", edges, strict=True)]
     sizes = [np.diff(values) for values in axes]
     shape = tuple(len(size) for size in sizes)
+    check_count(name, shape)
     alpha = _fractions(name, volume_fraction, shape)
     number = np.full(shape, -1, np.int64)
     number[alpha > 0] = np.arange((alpha > 0).sum())
@@ -40,6 +44,14 @@ def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | 
     here = number >= 0
     return Place(name, 3, (alpha * volume)[here], np.stack(middles, axis=-1)[here], np.concatenate(links),
                  np.concatenate(transmissibility), cells=_bricks(number))
+
+
+def check_count(name: str, counts: Sequence[float] | Floats) -> None:
+    """Raise `InputError` for so many bricks along x, y, z that no memory would hold them."""
+    bricks = math.prod(float(count) for count in counts)
+    if bricks > MOST_BRICKS:
+        raise InputError(f"grid {name!r} would have {bricks:.3g} bricks, more than {MOST_BRICKS:g}; spacing is in um: "
+                         "write 100 * nm, or take a coarser one")
 
 
 def stretched_edges(lower: float, upper: float, spacing: float, reach: float, growth: float = 1.5) -> Floats:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spatial.checks import InputError, positive
-from spatial.geometry.bricks import graded_grid
+from spatial.geometry.bricks import check_count, graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.tortuosity import Tortuosity
 from spatial.units import um
@@ -21,8 +21,9 @@ def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
     positive("grid spacing", spacing)
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (high > low).all()):
         raise InputError(f"grid {name!r} spans {low} to {high} um; upper must exceed lower on each axis")
-    counts = np.maximum(1, np.rint((high - low) / spacing).astype(int))
-    return graded_grid(name, [np.linspace(low[k], high[k], counts[k] + 1) for k in range(3)],
+    counts = np.maximum(1, np.rint((high - low) / spacing))
+    check_count(name, counts)
+    return graded_grid(name, [np.linspace(low[k], high[k], int(counts[k]) + 1) for k in range(3)],
                        volume_fraction, tortuosity)
 
 

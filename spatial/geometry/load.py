@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, Unusual, positive
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.surfaces import membranes
@@ -18,6 +19,7 @@ from spatial.geometry.tortuosity import checked
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
+UNUSUAL = 100.0  # um, the extent beyond which it warns
 
 _REGION_DATA = ("gmsh:physical", "medit:ref", "region", "regions", "material", "label", "tetgen:ref",
                 "ElementBlockIds", "gmsh:geometrical")
@@ -150,6 +152,9 @@ def _check_points(path: Path, points: Floats, unit: float) -> None:
         raise InputError(f"{path} has {len(broken)} points whose coordinates are not finite numbers; "
                          f"the first is point {broken[0]} of those in tetrahedra")
     extent = float(np.ptp(points, axis=0).max())
+    if UNUSUAL < extent <= LARGEST:
+        warnings.warn(f"{path}: its extent is {extent:.3g} um, more than {UNUSUAL:g} um; if the file is in nanometres "
+                      "pass unit=nm", Unusual, stacklevel=4)
     if SMALLEST <= extent <= LARGEST:
         return
     fitting = [f"if the file is in {words} pass unit={name}" for name, (value, words) in _UNITS.items()

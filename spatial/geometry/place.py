@@ -1,5 +1,6 @@
 """Where things are: places made of elements, and the mesh that holds them."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.checks import InputError
+from spatial.checks import InputError, Unusual
 from spatial.frozen import Frozen, read_only
 from spatial.geometry.locate import in_cells
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+WIDEST = 1000.0
+"""Extent of a place [um] beyond which it warns: nanometres that are taken for micrometres are wider."""
 
 _MEASURE_UNIT = {3: "um^3", 2: "um^2", 0: "1"}
 
@@ -66,6 +70,10 @@ class Place:
                                  "numbers of elements")
             if index.shape != (n,):
                 raise InputError(f"place {self.name!r} touches {other!r} with {len(index)} entries, not {n}")
+        extent = float(np.ptp(self.centres, axis=0).max())
+        if extent > WIDEST:
+            warnings.warn(f"place {self.name!r} extends over {extent:.4g} um, more than {WIDEST:g} um; lengths are in "
+                          "um: write 500 * nm", Unusual, stacklevel=4)
         self._freeze()
 
     def _freeze(self) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Channels, Concentrations, Event, Gains, Reaction, Species
 from spatial.units import MOLECULES, s, uM
@@ -228,7 +228,7 @@ class ChannelPath:
         return {**dict(zip(self.channels.states, change, strict=True)), self.channels.open: opened}
 
 
-@numba.njit(cache=True)
+@compiled()
 def _walk(counts: Ints, rates: Floats, start: Ints, end: Ints, open_state: int, together: int, horizon: float,
           exact: bool, rng: np.random.Generator) -> Any:
     """Gillespie's direct method at each point: (first, times, points, transitions, opened) up to `horizon`."""

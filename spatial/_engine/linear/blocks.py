@@ -10,12 +10,12 @@ Differences between neighbours are summed, as in `_engine.operators.diffusion`.
 Each works on the rows from `low` to `high`, for `Team` to share out, and gives up Python's lock.
 """
 
-from numba import njit
 
 from spatial._engine.operators.registers import put, room
+from spatial.compiled import compiled
 
-_compiled = njit(cache=True, nogil=True, fastmath={"contract"})
-_inlined = njit(cache=True, nogil=True, fastmath={"contract"}, inline="always")
+_compiled = compiled(nogil=True, fastmath={"contract"})
+_inlined = compiled(nogil=True, fastmath={"contract"}, inline="always")
 
 
 @_inlined
@@ -111,7 +111,7 @@ def onto(zero, indptr, indices, P, x, y, add, low, high):  # type: ignore[no-unt
             y[i, s] = y[i, s] + found[s] if add else found[s]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def received(first, indptr, indices, flow, x, r, y, low, high):  # type: ignore[no-untyped-def]
     """y = r + flow x for the rows of a sparse flow from `first` on, one after the other; y begins with that row."""
     for i in range(low, high):

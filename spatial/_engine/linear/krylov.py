@@ -5,10 +5,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numba import njit
 
 from spatial._engine.operators.team import LONG_VECTOR, Team
 from spatial.checks import InputError
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats
 
 _MOST_SWEEPS = 3000
@@ -65,7 +65,7 @@ def stabilised_gradients(times: Product, precondition: Product, b: Floats, rough
                      "look for flat cells with `spatial mesh info`, or use shorter steps")
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _dot(weight: Floats, x: Floats, y: Floats, low: int, high: int) -> float:
     """Sum of weight x y."""
     found = 0.0
@@ -74,7 +74,7 @@ def _dot(weight: Floats, x: Floats, y: Floats, low: int, high: int) -> float:
     return found
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _descend(weight: Floats, length: float, towards: Floats, v: Floats, x: Floats, r: Floats,
              low: int, high: int) -> float:
     """x += length towards, r -= length v; then sum weight r^2."""
@@ -86,7 +86,7 @@ def _descend(weight: Floats, length: float, towards: Floats, v: Floats, x: Float
     return size
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _stabilise(weight: Floats, q: Floats, r: Floats, low: int, high: int) -> tuple[float, float]:
     """Sums of weight q r and of weight q^2."""
     along, size = 0.0, 0.0
@@ -96,7 +96,7 @@ def _stabilise(weight: Floats, q: Floats, r: Floats, low: int, high: int) -> tup
     return along, size
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _turn(beta: float, omega: float, r: Floats, v: Floats, p: Floats, low: int, high: int) -> None:
     """p = r + beta (p - omega v)."""
     for i in range(low, high):

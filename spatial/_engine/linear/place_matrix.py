@@ -7,7 +7,6 @@ Arrays are (n, m): n elements, m species. The matrix is B + diag(tau) K / V, wit
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spatial._engine.linear.blocks import by_source, eliminated, times
@@ -15,6 +14,7 @@ from spatial._engine.linear.multigrid import Cycle, Level, cycle
 from spatial._engine.operators.diffusion import rows
 from spatial._engine.operators.registers import sums, zeros
 from spatial._engine.operators.team import Team
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats
 
 _RELATIVE, _LEAST = 5e-2, 1e-6  # of the solution, and of what is allowed
@@ -115,7 +115,7 @@ def _eliminated(B: Floats, moving: Columns, still: Columns, team: Team) -> tuple
     return Still(moving, still, inverse, above, below), reduced
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _reduced(moving: Columns, still: Columns, above: Floats, r: Floats, y: Floats, low: int, high: int) -> None:
     """y = what the right-hand side of the moving is once the still are eliminated."""
     for i in range(low, high):
@@ -126,7 +126,7 @@ def _reduced(moving: Columns, still: Columns, above: Floats, r: Floats, y: Float
             y[i, a] = found
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _completed(moving: Columns, still: Columns, inverse: Floats, below: Floats, r: Floats, solved: Floats,
                x: Floats, low: int, high: int) -> None:
     """x = the solution of all species, given that of the moving."""

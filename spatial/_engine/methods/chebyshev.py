@@ -10,7 +10,6 @@ from functools import cache
 from math import ceil, sqrt
 
 import numpy as np
-from numba import njit
 
 from spatial._engine.linear.krylov import TooLarge
 from spatial._engine.methods.growth import growth_rate
@@ -18,6 +17,7 @@ from spatial._engine.methods.method import BEFORE, Attempts, followed
 from spatial._engine.operators.team import LONG_VECTOR
 from spatial._engine.system.jacobian import Linearisation, linearise
 from spatial._engine.system.right_hand_side import System
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -164,7 +164,7 @@ def _polynomials(s: int, w: float) -> tuple[Floats, Floats, Floats]:
     return T, dT, ddT
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _stage(weights: Floats, u: Floats, here: Floats, before: Floats, rate: Floats, f: Floats, after: Floats,
            low: int, high: int) -> None:
     """after = the weighted sum of u, here, before, rate and f."""

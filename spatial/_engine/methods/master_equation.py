@@ -20,12 +20,12 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from spatial._engine.operators.jump_rates import Hops, hops, walk
 from spatial._engine.system.events import Deposit, Flags
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
+from spatial.compiled import compiled
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Channels, Concentrations, Gains, Mechanism, Reaction, Reactions, Species, events_of
@@ -176,7 +176,7 @@ class MasterEquation:
         return min(longest, float(change.min(initial=inf)))
 
 
-@njit(cache=True)
+@compiled()
 def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, one: Floats, dt: float, N: Ints,
          u: Floats, rng: np.random.Generator) -> int:
     """Let one reaction happen for a time dt [s] at rate (n,) [1/s], in place; how often it did.
@@ -208,7 +208,7 @@ def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, o
     return happened
 
 
-@njit(cache=True)
+@compiled()
 def left(index: Ints, change: Ints, limits: Flags, N: Ints, i: int) -> int:
     """How often a reaction could happen in element i with what is there; -1: as often as it likes."""
     often = -1
@@ -220,7 +220,7 @@ def left(index: Ints, change: Ints, limits: Flags, N: Ints, i: int) -> int:
     return often
 
 
-@njit(cache=True)
+@compiled()
 def sets(index: Ints, change: Ints, limits: Flags, meets: Flags, N: Ints, i: int, times: int) -> float:
     """Sets of molecules that can react in element i after a reaction happened so many times."""
     if not meets.any():
@@ -233,7 +233,7 @@ def sets(index: Ints, change: Ints, limits: Flags, meets: Flags, N: Ints, i: int
     return found
 
 
-@njit(cache=True)
+@compiled()
 def meetings(chance: float, most: int, index: Ints, change: Ints, limits: Flags, meets: Flags, N: Ints, i: int,
              rng: np.random.Generator) -> int:
     """How many sets react in element i when each does at the rate `chance` in a time of 1, at most `most`.
@@ -255,7 +255,7 @@ def meetings(chance: float, most: int, index: Ints, change: Ints, limits: Flags,
     return times
 
 
-@njit(cache=True)
+@compiled()
 def _mass_action(expected: float, chance: float, index: Ints, change: Ints, meets: Flags, N: Ints, i: int) -> float:
     """Reacted in a time of 1, where dx/dt = chance (A - x)(B - x) for a pair; otherwise as if B were plenty."""
     fewest, most, kinds, largest = np.inf, 0.0, 0, 0
@@ -272,7 +272,7 @@ def _mass_action(expected: float, chance: float, index: Ints, change: Ints, meet
     return most * fewest * gone / (most - fewest * (1.0 - gone))
 
 
-@njit(cache=True)
+@compiled()
 def strain(rate: Floats, index: Ints, change: Ints, limits: Flags, N: Ints, flow: Floats) -> float:
     """Add what a reaction brings per second to `flow`; how fast what it takes of reacts, mean over its events."""
     all_events, hazards = 0.0, 0.0

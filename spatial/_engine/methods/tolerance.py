@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import positive
+from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
 from spatial.model import Species
+
+POSSIBLE = (1e-12, 0.5)
+"""Between which the relative tolerance lies: below it is rounding, above it hardly a digit is right."""
 
 _PEAK = 5.0  # times the relative tolerance: what may be wrong at one element
 
@@ -33,6 +36,12 @@ class Tolerance:
             value = getattr(self, name)
             if not (name == "longest" and value == np.inf):
                 positive(f"tolerance: {name}", value)
+        least, most = POSSIBLE
+        if not least <= self.relative <= most:
+            raise InputError(f"tolerance: relative is {self.relative:g}; it must lie between {least:g} and {most:g}")
+        if self.longest < self.shortest:
+            raise InputError(f"tolerance: longest is {self.longest:g} s; it must not be below shortest, "
+                             f"{self.shortest:g} s")
 
 
 def tolerated(system: System, u: Floats, tolerance: Tolerance) -> dict[Species, float]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from scipy.sparse import coo_matrix, csr_matrix
 
 from spatial._engine.operators.registers import put, room
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats, Ints, Place
 
 _MOST_BANDS = 3  # a grid has one for each axis
@@ -46,7 +46,7 @@ def rows(K: csr_matrix) -> tuple[Any, Any, Any]:
     return K.indptr.view(np.uint32), K.indices.view(np.uint32), K.data
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@compiled(nogil=True, fastmath={"contract"})
 def spread(zero, indptr, indices, K, V, D, c, gain, low, high):  # type: ignore[no-untyped-def]
     """Add -D K c / V to the (n, m) gain of m species, in the rows from low to high; `zero` is `zeros(m)`."""
     here, found = room(zero), room(zero)
@@ -116,7 +116,7 @@ def _constant(values: Floats) -> bool:
     return bool(len(values) and 0.0 < values.max() <= values.min() * (1.0 + _ROUNDING))
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def spread_evenly(shape: tuple[int, int, int], exchange: Floats, D: Floats, c: Floats, gain: Floats,
                   low: int, high: int) -> None:
     """Add -D K c / V to the gain of m species on an even grid; both are flat, brick after brick, m values in each.
@@ -144,13 +144,13 @@ def spread_evenly(shape: tuple[int, int, int], exchange: Floats, D: Floats, c: F
         _along_row(found[:length - m], here[m:], here[:length - m], speed[m:], exchange[2])
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _along_row(found: Floats, there: Floats, here: Floats, speed: Floats, exchange: float) -> None:
     for j in range(len(found)):
         found[j] += speed[j] * exchange * (there[j] - here[j])
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def spread_along(apart: Ints, across: Floats, V: Floats, D: Floats, c: Floats, gain: Floats,
                  low: int, high: int) -> None:
     """Add -D K c / V to the (n, 1) gain of one species, through bands, in the rows from low to high.
@@ -173,7 +173,7 @@ def spread_along(apart: Ints, across: Floats, V: Floats, D: Floats, c: Floats, g
             gain[start + i, 0] += D[0] * flow[i] / V[start + i]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(nogil=True, fastmath=True)
 def _add(flow: Floats, across: Floats, there: Floats, here: Floats) -> None:
     for i in range(len(flow)):
         flow[i] += across[i] * (there[i] - here[i])

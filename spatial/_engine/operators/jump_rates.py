@@ -14,9 +14,9 @@ Symmetric T keep the same concentration everywhere in equilibrium, whatever thei
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from spatial._engine.operators.diffusion import stiffness
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats, Ints, Place
 
 _DRIFT = 0.7  # weight of the first moments against the second; by measurement, between D too small and too large
@@ -56,7 +56,7 @@ def _moments(place: Place) -> Floats:
     return found
 
 
-@njit(cache=True)
+@compiled()
 def _fit(links: Ints, moments: Floats, goal: Floats, least: Floats, T: Floats) -> None:
     """Least squares of the sum of T moments to the goal, with T >= least, one link after the other (in place)."""
     miss = -goal
@@ -114,7 +114,7 @@ def hops(place: Place) -> Hops:
     return Hops(begins, K.indices.astype(np.int64), upto, total / place.measure)
 
 
-@njit(cache=True)
+@compiled()
 def _next(begins: Ints, neighbours: Ints, upto: Floats, i: int, rng: np.random.Generator) -> int:
     """The element that a jump from element i leads to."""
     draw, k = rng.random(), begins[i]
@@ -123,7 +123,7 @@ def _next(begins: Ints, neighbours: Ints, upto: Floats, i: int, rng: np.random.G
     return neighbours[k]
 
 
-@njit(cache=True)
+@compiled()
 def walk(begins: Ints, neighbours: Ints, upto: Floats, leaving: Floats, D: float, dt: float, N: Ints,
          rng: np.random.Generator) -> int:
     """Let each of the (n,) numbers of molecules jump for a time dt [s], in place; the number of jumps.

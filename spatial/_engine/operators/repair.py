@@ -7,16 +7,16 @@ is negative, so it leaves the order on smooth fields as it is.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats
 
 _SWEEPS = 4
 
 
-@njit(cache=True)
+@compiled()
 def _borrow(indptr: NDArray[np.int32], indices: NDArray[np.int32], measure: Floats, c: Floats) -> None:
     """Fill each negative element from the positive neighbours it has, in proportion to what they hold."""
     for i in range(len(c)):

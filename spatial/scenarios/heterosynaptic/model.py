@@ -217,7 +217,7 @@ def run(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed
     """One run."""
     experiment = case(place, settings, block, seed, active)
     recording = simulate(experiment.model, experiment.duration, experiment.watch, every=EVERY, seed=seed,
-                         tolerance=Tolerance(settings.tolerance))
+                         tolerance=Tolerance(settings.tolerance), at_events=True)
     times = frames(settings)
     values = {name: np.stack([np.interp(times, recording.times, column) for column in recording.series[name].values.T],
                              axis=1) for name in (WEIGHT, RELEASE, D_SERINE, ADENOSINE)}

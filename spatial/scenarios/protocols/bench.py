@@ -109,7 +109,7 @@ def observe(case: Case, seed: int = 0, progress: Progress | None = None) -> Obse
     """Run a case. Equal seeds place release sites and receptors alike; which vesicles fuse is drawn anew."""
     experiment = prepared(case, np.random.default_rng([seed, 1]))
     recording = simulate(experiment.model, case.duration, experiment.watch, _EVERY, seed, _TOLERANCE,
-                         progress=progress)
+                         progress=progress, at_events=True)
     return Observed(case, experiment, recording)
 
 

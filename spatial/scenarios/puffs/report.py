@@ -68,7 +68,8 @@ def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile 
     every = camera.instants[::max(1, -(-len(camera.instants) // FRAMES))]
     frames = Together([camera, film, highest, *([Only.at(every, fields)] if fields else [])])
     recording = simulate(experiment.model, settings.duration, experiment.watch, every=0.2 * ms, seed=seed,
-                         frames=frames, frame_times=camera.instants, progress=progress, start=puffs.start)
+                         frames=frames, frame_times=camera.instants, progress=progress, start=puffs.start,
+                         at_events=True)
     movie = camera.movie(np.random.default_rng([seed, 2]))
     calm = np.asarray(puffs.start[puffs.calcium])
     events = detect(film.species.place, film.times, film.values, calm + RISEN, calm)
