@@ -1,14 +1,30 @@
 """What is wrong with an input, said in one sentence before any computing starts."""
 
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+SIZED = "sized"  # the key of a field's metadata under which its `Sized` is
+
 
 class InputError(ValueError):
     """The user's input cannot be used; the message says what, where and what would be right."""
+
+
+@dataclass(frozen=True)
+class Sized:
+    """What the value of a parameter is compared with, to find a unit that is wrong by 1000."""
+
+    far: float = 100.0  # times its default, up or down, from which a value is hardly meant
+    beside: str = ""  # the field of the species whose value is compared with this parameter
+    from_below: bool = True  # whether a species far below it is hardly meant either
+
+
+def sized(default: float, *, far: float = 100.0, beside: str = "", from_below: bool = True) -> Any:
+    """Return a field of a dataclass with this default, and with what its value is compared with, see `Sized`."""
+    return field(default=default, metadata={SIZED: Sized(far, beside, from_below)})
 
 
 def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tuple[str, ...] = ()) -> None:
@@ -17,13 +33,13 @@ def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tu
     Raises `InputError` naming the class, the parameter, its value and what would be right.
     """
     assert is_dataclass(owner)
-    for field in fields(owner):
-        value = getattr(owner, field.name)
+    for parameter in fields(owner):
+        value = getattr(owner, parameter.name)
         if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.ndarray)):
             continue
-        name = f"{type(owner).__name__}: {field.name}"
-        number(name, value, field.name in may_be_negative)
-        if field.name in above_zero:
+        name = f"{type(owner).__name__}: {parameter.name}"
+        number(name, value, parameter.name in may_be_negative)
+        if parameter.name in above_zero:
             positive(name, float(np.min(value)))
 
 

@@ -25,10 +25,12 @@ from spatial.checks import InputError, number, positive
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
 from spatial.model import Model, Species
+from spatial.observe.first_reading import species_watched
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
+from spatial.reading.read import HardlyMeant, read
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
 
@@ -76,6 +78,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     the same control volumes, for mechanisms that have `reactions`. Our own engine is "implicit", or "explicit"
     for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
+    The model is read once before it runs: it warns with `HardlyMeant`, by name, of what can hardly be meant.
     """
     positive("duration of the run", until)
     names = [probe.name for probe in watch]
@@ -85,6 +88,9 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     tolerance = tolerance or Tolerance()
     system = assemble(model)
     stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(seed), electrolyte)
+    watched = species_watched(watch, _shown(stepper))
+    for sentence in read(system, stepper.u, until, every, watched if frames is None else None):
+        warnings.warn(sentence, HardlyMeant, stacklevel=2)
     diary = _Diary(watch)
     _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
     return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
