@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import PurePath
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -10,6 +10,8 @@ import numpy as np
 
 MOST_CHARGES = 10
 """The largest valence, without its sign, that an ion can have."""
+
+SIZED = "sized"  # the key of a field's metadata under which its `Sized` is
 
 
 class InputError(ValueError):
@@ -20,6 +22,20 @@ class Unusual(UserWarning):
     """A number is possible, and hardly meant: most often it is in another unit."""
 
 
+@dataclass(frozen=True)
+class Sized:
+    """What the value of a parameter is compared with, to find a unit that is wrong by 1000."""
+
+    far: float = 100.0  # times its default, up or down, from which a value is hardly meant
+    beside: str = ""  # the field of the species whose value is compared with this parameter
+    from_below: bool = True  # whether a species far below it is hardly meant either
+
+
+def sized(default: float, *, far: float = 100.0, beside: str = "", from_below: bool = True) -> Any:
+    """Return a field of a dataclass with this default, and with what its value is compared with, see `Sized`."""
+    return field(default=default, metadata={SIZED: Sized(far, beside, from_below)})
+
+
 def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tuple[str, ...] = ()) -> None:
     """Check every field of a dataclass of parameters: of its declared kind; numbers finite, and not negative.
 
@@ -27,16 +43,16 @@ def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tu
     Raises `InputError` naming the class, the parameter, its value and what would be right.
     """
     kinds(owner)
-    for field in fields(owner):
-        value, name = getattr(owner, field.name), f"{type(owner).__name__}: {field.name}"
+    for parameter in fields(owner):
+        value, name = getattr(owner, parameter.name), f"{type(owner).__name__}: {parameter.name}"
         if isinstance(value, (bool, str)):
             continue
         if isinstance(value, (tuple, list)):
             for part in _numbers_within(value):
                 number(name, part, may_be_negative=True)
         elif _is_numeric(value):
-            number(name, value, field.name in may_be_negative)
-            if field.name in above_zero:
+            number(name, value, parameter.name in may_be_negative)
+            if parameter.name in above_zero:
                 positive(name, float(np.min(value)))
 
 
@@ -49,11 +65,11 @@ def kinds(owner: Any, called: str = "") -> None:
     """
     assert is_dataclass(owner)
     count = _elements(owner)
-    for field in fields(owner):
-        value = getattr(owner, field.name)
-        if not isinstance(field.type, str) and not _is_of(value, field.type, count):
-            raise InputError(f"{called or type(owner).__name__}: {field.name} is {shown(value)}; it must be "
-                             f"{_called(field.type)}")
+    for parameter in fields(owner):
+        value = getattr(owner, parameter.name)
+        if not isinstance(parameter.type, str) and not _is_of(value, parameter.type, count):
+            raise InputError(f"{called or type(owner).__name__}: {parameter.name} is {shown(value)}; it must be "
+                             f"{_called(parameter.type)}")
 
 
 def number(name: str, value: Any, may_be_negative: bool = False) -> None:

@@ -410,6 +410,9 @@ class Model:
     `fipy_terms` adds FiPy terms to a species' rate of change, made by a function of its `CellVariable`, such as
     `lambda c: DiffusionTerm(coeff=D, var=c)`. They are linear in c and do not change with time.
 
+    `left_out` are classes of mechanisms that a control experiment goes `without`: then nothing is said of what is there
+    and has nothing to do, since what they would make or use is left over.
+
     A model can be pickled, which raises `InputError` where a mechanism or a FiPy term holds what cannot be, such as a
     lambda. A copy by `copy.deepcopy` has mechanisms of its own and the same species, so that all probes fit it too.
     """
@@ -417,12 +420,14 @@ class Model:
     species: tuple[Species, ...]
     mechanisms: tuple[Mechanism, ...] = ()
     fipy_terms: Mapping[Species, Terms] = field(default_factory=dict)
+    left_out: tuple[type, ...] = ()
 
     def __init__(self, species: Iterable[Species], mechanisms: Iterable[Mechanism] = (),
-                 fipy_terms: Mapping[Species, Terms] | None = None) -> None:
+                 fipy_terms: Mapping[Species, Terms] | None = None, *, left_out: Iterable[type] = ()) -> None:
         object.__setattr__(self, "species", _listed("species", species))
         object.__setattr__(self, "mechanisms", _listed("mechanisms", mechanisms))
         object.__setattr__(self, "fipy_terms", dict(fipy_terms or {}))
+        object.__setattr__(self, "left_out", tuple(left_out))
         seen: set[str] = set()
         for one in self.species:
             if not isinstance(one, Species):
@@ -466,8 +471,9 @@ class Model:
 
     def with_mechanisms(self, *mechanisms: Mechanism) -> "Model":
         """This model with more mechanisms."""
-        return Model(self.species, (*self.mechanisms, *mechanisms), self.fipy_terms)
+        return Model(self.species, (*self.mechanisms, *mechanisms), self.fipy_terms, left_out=self.left_out)
 
     def without(self, *kinds: type) -> "Model":
         """This model without the mechanisms of these classes: a control experiment."""
-        return Model(self.species, [m for m in self.mechanisms if not isinstance(m, kinds)], self.fipy_terms)
+        kept = [mechanism for mechanism in self.mechanisms if not isinstance(mechanism, kinds)]
+        return Model(self.species, kept, self.fipy_terms, left_out=(*self.left_out, *kinds))

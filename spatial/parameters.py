@@ -82,20 +82,20 @@ def parameters_of(model: Model) -> Parameters:
         kind = type(mechanism).__name__
         positions[kind] += 1
         which = kind if counts[kind] == 1 else f"{kind} {positions[kind]}"
-        for name, value in _numbers_of_fields(mechanism, ""):
+        for name, value in numbers_of(mechanism):
             of_kinds[kind][f"{name} of {which}"] = value
     kinds = {kind: Frozen(numbers) for kind, numbers in of_kinds.items()}
     return Parameters(Frozen(of_species), Frozen(kinds), Frozen(counts))
 
 
-def _numbers_of_fields(thing: Any, path: str) -> Iterator[tuple[str, Value]]:
+def numbers_of(thing: Any, path: str = "") -> Iterator[tuple[str, Value]]:
     """The numbers in the fields of an object, each with its path."""
     names = [field.name for field in fields(thing)] if is_dataclass(thing) else list(getattr(thing, "__dict__", {}))
     for name in names:
-        yield from _numbers(getattr(thing, name), f"{path}{name}")
+        yield from numbers_in(getattr(thing, name), f"{path}{name}")
 
 
-def _numbers(value: Any, name: str) -> Iterator[tuple[str, Value]]:
+def numbers_in(value: Any, name: str) -> Iterator[tuple[str, Value]]:
     """The numbers that a value is or holds, each with its path."""
     if isinstance(value, _NUMBERS):
         yield name, _plain(value)
@@ -103,12 +103,12 @@ def _numbers(value: Any, name: str) -> Iterator[tuple[str, Value]]:
         yield name, _digest(value)
     elif isinstance(value, (list, tuple)):
         for k, part in enumerate(value):
-            yield from _numbers(part, f"{name}[{k}]")
+            yield from numbers_in(part, f"{name}[{k}]")
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _numbers(part, f"{name}[{key.name if isinstance(key, Species) else key!r}]")
+            yield from numbers_in(part, f"{name}[{key.name if isinstance(key, Species) else key!r}]")
     elif is_dataclass(value) and not isinstance(value, (type, Species, Place)):
-        yield from _numbers_of_fields(value, f"{name}.")
+        yield from numbers_of(value, f"{name}.")
 
 
 def _plain(value: Any) -> Value:

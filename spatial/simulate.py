@@ -28,10 +28,12 @@ from spatial.checks import InputError, number
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
 from spatial.model import Model, Species
+from spatial.observe.first_reading import species_watched
 from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
+from spatial.reading.read import HardlyMeant, read
 from spatial.run_arguments import check_run, checked_frame_times, probe_value
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
@@ -93,6 +95,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
     What ends a run early, an error or Ctrl-C, carries what was seen until then: `error.recording`.
+    The model is read once before it runs: it warns with `HardlyMeant`, by name, of what can hardly be meant.
     """
     check_run(model, until, watch, every, seed, tolerance, frames, progress, start, electrolyte)
     stops = checked_frame_times(frame_times, frames, until)
@@ -100,6 +103,9 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     system = assemble(model)
     tolerance = _within_untimed(system, until, tolerance)
     stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(int(seed)), electrolyte)
+    watched = species_watched(watch, _shown(stepper))
+    for sentence in read(system, stepper.u, until, every, watched if frames is None else None):
+        warnings.warn(sentence, HardlyMeant, stacklevel=2)
     diary = _Diary(watch)
 
     def recording() -> Recording:

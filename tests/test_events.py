@@ -473,9 +473,9 @@ def test_what_is_no_gain_is_refused(engine, gains, said):
 @pytest.mark.parametrize("engine", ["implicit", "explicit", "fipy"])
 def test_an_event_whose_outcome_is_no_number_is_refused(engine):
     a, = species("a")
-    acting = Acting(PLACE, (AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: {a: 1e308}),))
+    event = AtTimes(np.array([0.5]), (a,), (), lambda c, t, rng: {a: 1e308})
     with pytest.raises(InputError, match=r"^Acting makes 'a' in 'cell' at t = 0\.5 s near \(0, 0, 0\) um inf, which"):
-        ends([a], [acting, acting], engine)
+        ends([a], [Acting(PLACE, (event,)), Acting(PLACE, (event,))], engine)
 
 
 def test_an_error_within_an_event_tells_whose_it_is():

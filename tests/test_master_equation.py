@@ -608,7 +608,7 @@ class Odd:
     found: list[Reaction]
 
     def rates(self, c: Any, t: float) -> dict[Species, Any]:
-        return {}
+        return {species: n * np.max(reaction.rate) for reaction in self.found for species, n in reaction.change.items()}
 
     def reactions(self, c: Any, t: float) -> list[Reaction]:
         return self.found

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import s, uM
@@ -20,7 +21,7 @@ class AdenosineUptake:
     adenosine: Species  # ECS
     taken: Species  # ledger of adenosine inside
     V: float = 1.4 * uM / s  # 1.4 +- 0.1; Nguyen, Ross, Ryals, Lee & Venton 2015
-    K: float = 1.5 * uM  # apparent, of ENT and adenosine kinase together; M
+    K: float = sized(1.5 * uM, beside="adenosine", from_below=False)  # of ENT and adenosine kinase together; M
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K",))
@@ -73,7 +74,7 @@ class AdenosineKinase:
     adenosine: Species  # cytosol
     amp: Species  # cytosol, or a ledger
     V: float = 0.1 * uM / s  # choice; V/K is 1 /s
-    K: float = 0.1 * uM  # M (0.02-0.5)
+    K: float = sized(0.1 * uM, beside="adenosine", from_below=False)  # M (0.02-0.5)
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K",))
@@ -96,7 +97,7 @@ class AdenosineDeaminase:
     adenosine: Species  # the same place
     inosine: Species  # the same place, or a ledger
     V: float = 50 * uM / s  # choice; V/K is 1 /s
-    K: float = 50 * uM  # M (20-80)
+    K: float = sized(50 * uM, beside="adenosine", from_below=False)  # M (20-80)
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K",))

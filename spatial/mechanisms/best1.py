@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, s, uM, um2, um3
@@ -24,7 +25,7 @@ class Best1:
     inside: Held = 5 * mM  # transmitter in the cytosol; glutamate of astrocytes 1-10 mM, M
     density: float = 10 / um2  # channels; choice
     permeability: float = 0.004 * um3 / s  # p of one open channel: P_glu/P_Cl 0.28 (A6) of 8 pS at 150 mM Cl-, M
-    K: float = 0.25 * uM  # half-activation; M (0.15-0.35)
+    K: float = sized(0.25 * uM, beside="calcium")  # half-activation; M (0.15-0.35)
     n: float = 2.0  # Hill coefficient; biophysics A6
 
     def __post_init__(self) -> None:

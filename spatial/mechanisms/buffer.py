@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
@@ -16,8 +17,8 @@ class Buffer:
     calcium: Species
     free: Species
     bound: Species
-    kon: float = 1000 / (uM * s)  # endogenous; ASTRO cadifus.mod
-    K: float = 10 * uM  # dissociation constant; ASTRO cadifus.mod
+    kon: float = sized(1000 / (uM * s), far=1e4)  # endogenous; ASTRO cadifus.mod
+    K: float = sized(10 * uM, far=1e4, beside="calcium", from_below=False)  # dissociation constant; ASTRO cadifus.mod
 
     def __post_init__(self) -> None:
         checks.parameters(self)

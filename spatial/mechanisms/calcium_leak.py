@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
@@ -38,7 +39,7 @@ class PlasmaLeak:
     where: Place
     calcium: Species  # cytosol
     outside: Species  # ledger of what came from outside
-    influx: float = 0.05 * uM / s * 0.2 * 0.05 * um  # v_in delta V_cyt/S_PM; Handy 2017, S_PM/V 20 /um
+    influx: float = sized(0.05 * uM / s * 0.2 * 0.05 * um, far=1e4)  # v_in delta V_cyt/S_PM; Handy 2017, S_PM/V 20 /um
 
     def __post_init__(self) -> None:
         checks.parameters(self)

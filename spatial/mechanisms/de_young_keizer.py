@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import s, uM, um
@@ -35,11 +36,11 @@ class DeYoungKeizer:
     a3: float = 400 / (uM * s)  # IP3 binds to an inhibited subunit; De Young & Keizer 1992
     a4: float = 0.2 / (uM * s)  # inhibiting Ca2+ binds without IP3; De Young & Keizer 1992
     a5: float = 20 / (uM * s)  # activating Ca2+ binds; De Young & Keizer 1992
-    d1: float = 0.13 * uM  # b1/a1; De Young & Keizer 1992
+    d1: float = sized(0.13 * uM, beside="ip3")  # b1/a1; De Young & Keizer 1992
     d2: float = 1.05 * uM  # b2/a2; De Young & Keizer 1992 (Li-Rinzel: 1.049)
     d3: float = 0.9434 * uM  # b3/a3; De Young & Keizer 1992
     d4: float | None = None  # b4/a4; None: d1 d2/d3, so that the four bindings around a face agree
-    d5: float = 82.5e-3 * uM  # b5/a5; De Young & Keizer 1992 (Li-Rinzel: 0.08234)
+    d5: float = sized(82.5e-3 * uM, beside="calcium")  # b5/a5; De Young & Keizer 1992 (Li-Rinzel: 0.08234)
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("d3",))

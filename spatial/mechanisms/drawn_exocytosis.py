@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, OnRise, Species
 from spatial.units import s, uM
@@ -49,7 +49,7 @@ class DrawnExocytosis:
     content: float  # amount in one vesicle [uM um^3]
     waits: Waits
     r_max: float = 1.0 / s  # largest hazard; choice
-    K: float = 0.4 * uM  # half-activation; choice
+    K: float = sized(0.4 * uM, beside="calcium")  # half-activation; choice
     n: float = 4.0  # cooperativity; choice
     refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
@@ -22,9 +23,9 @@ class NTPDase:
     adp: Species  # ECS
     amp: Species  # ECS
     V1: float = 17 * uM / s  # of ATP; half of 1 uM is gone in 0.85 s, Dunwiddie 1997: 0.2-1 s, M
-    K1: float = 20 * uM  # ATP; Kukulski 2005 has micromolar values, number M (10-80)
+    K1: float = sized(20 * uM, beside="atp", from_below=False)  # ATP; Kukulski 2005: micromolar, number M (10-80)
     V2: float = 17 * uM / s  # of ADP; as V1, choice
-    K2: float = 20 * uM  # ADP; as K1, M (10-80)
+    K2: float = sized(20 * uM, beside="adp", from_below=False)  # ADP; as K1, M (10-80)
     channelled: float = 0.0  # part of ATP that leaves the enzyme only as AMP; choice
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class CD73:
     amp: Species  # ECS
     adenosine: Species  # ECS
     V: float = 10 * uM / s  # V3; choice
-    K: float = 10 * uM  # AMP, K3; M (3-50)
+    K: float = sized(10 * uM, beside="amp", from_below=False)  # AMP, K3; M (3-50)
     Ki: float = 5 * uM  # of ATP and ADP together; M
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.units import ms, s, uM
@@ -23,7 +24,7 @@ class Emptying:
     where: Place  # points that touch the ECS
     holding: Species  # what is left in fused vesicles at each point [uM um^3]
     transmitter: Species  # ECS
-    tau: float = 1 * ms  # choice; synaptic vesicles need ~0.1 ms, large ones longer
+    tau: float = sized(1 * ms, far=1e4)  # choice; synaptic vesicles need ~0.1 ms, large ones longer
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
@@ -49,7 +50,7 @@ class Exocytosis:
     content: float  # amount in one vesicle, on average [uM um^3]
     slots: int = 4  # vesicles a site can hold; Manninen 2020
     r_max: float = 1.0 / s  # largest hazard; choice
-    K: float = 0.4 * uM  # half-activation; choice
+    K: float = sized(0.4 * uM, beside="calcium")  # half-activation; choice
     n: float = 4.0  # cooperativity; choice
     refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016
     cv: float = 0.0  # coefficient of variation of the content from vesicle to vesicle; choice
@@ -97,7 +98,7 @@ class BinomialExocytosis:
     content: float  # amount in one vesicle, on average [uM um^3]
     slots: int = 4  # vesicles a site can hold; Manninen 2020
     U: float = 0.6  # release probability U_A; De Pitta & Brunel 2016
-    threshold: float = 0.5 * uM  # C_th; De Pitta & Brunel 2016 (Pasti 2001: 0.3)
+    threshold: float = sized(0.5 * uM, beside="calcium")  # C_th; De Pitta & Brunel 2016 (Pasti 2001: 0.3)
     refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016
     cv: float = 0.0  # coefficient of variation of the content from vesicle to vesicle; choice
 
@@ -146,7 +147,7 @@ class ThresholdExocytosis:
     transmitter: Species  # ECS, or the vesicles being emptied, with `Emptying` from there to the ECS
     resource: float  # amount in all vesicles of a site [uM um^3]
     U: float = 0.6  # release probability U_A; De Pitta & Brunel 2016
-    threshold: float = 0.5 * uM  # C_th; De Pitta & Brunel 2016 (Pasti 2001: 0.3)
+    threshold: float = sized(0.5 * uM, beside="calcium")  # C_th; De Pitta & Brunel 2016 (Pasti 2001: 0.3)
     refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016
 
     def __post_init__(self) -> None:

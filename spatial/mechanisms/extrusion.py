@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s
@@ -19,7 +20,7 @@ class LinearExtrusion:
     where: Place
     calcium: Species  # cytosol
     outside: Species  # ledger of what was extruded
-    rate: float = 30 / s  # all removal from a thin process; Denizot 2019 (Handy 2017, whole cell: 1.2 x 0.2 /s)
+    rate: float = sized(30 / s, far=1e4)  # of a thin process; Denizot 2019 (Handy 2017, whole cell: 1.2 x 0.2 /s)
 
     def __post_init__(self) -> None:
         checks.parameters(self)

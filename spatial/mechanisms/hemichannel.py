@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, mV, s, uM, um2, um3
@@ -28,7 +29,7 @@ class Hemichannel:
     V: Held = -80 * mV  # choice, astrocytes rest at -80 to -85 mV (biophysics A10)
     density: float = 1 / um2  # hemichannels; choice
     permeability: float = 0.05 * um3 / s  # p of one open channel for ATP; M (0.01-0.1)
-    K: float = 0.25 * uM  # Ca2+ that opens half; choice, with K_close the top is at 0.5 uM (M)
+    K: float = sized(0.25 * uM, beside="calcium")  # Ca2+ that opens half; choice, with K_close the top is at 0.5 uM (M)
     K_close: float = 1.0 * uM  # Ca2+ that closes half; choice
     n: float = 4.0  # Hill coefficient of both; choice
     K_block: float = 0.2 * mM  # extracellular Ca2+ that blocks half; M

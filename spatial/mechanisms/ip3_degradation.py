@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
@@ -16,8 +17,8 @@ class IP3Degradation:
     ip3: Species
     calcium: Species
     V_3K: float = 4.5 * uM / s  # O_3K; Stimberg 2018
-    K_D: float = 0.7 * uM  # 3-kinase half-activation by Ca2+; Stimberg 2018
-    K_3K: float = 1.0 * uM  # 3-kinase half-saturation by IP3; Stimberg 2018
+    K_D: float = sized(0.7 * uM, beside="calcium")  # 3-kinase half-activation by Ca2+; Stimberg 2018
+    K_3K: float = sized(1.0 * uM, beside="ip3")  # 3-kinase half-saturation by IP3; Stimberg 2018
     k_5P: float = 0.05 / s  # Om_5P; Stimberg 2018
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import nM, s, uM, um
@@ -18,10 +19,10 @@ class LiRinzel:
     ip3: Species  # cytosol
     h: Species  # on the ER membrane, part of receptors not inactivated
     permeability: float | Floats = 6 / s * 0.185 * 0.5 * um  # Om_C rho V_cyt/S_ER; De Pitta AM, PAP-ER
-    d1: float = 0.13 * uM  # IP3 dissociation; Li & Rinzel 1994
+    d1: float = sized(0.13 * uM, beside="ip3")  # IP3 dissociation; Li & Rinzel 1994
     d2: float = 1.049 * uM  # Ca2+ inactivation; Li & Rinzel 1994
     d3: float = 0.9434 * uM  # IP3 dissociation, inactivated; Li & Rinzel 1994
-    d5: float = 82.34 * nM  # Ca2+ activation; Li & Rinzel 1994
+    d5: float = sized(82.34 * nM, beside="calcium")  # Ca2+ activation; Li & Rinzel 1994
     a2: float = 0.2 / (uM * s)  # Ca2+ inactivation rate; Li & Rinzel 1994
 
     def __post_init__(self) -> None:

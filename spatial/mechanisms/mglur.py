@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
@@ -23,10 +24,10 @@ class GqReceptor:
     glutamate: Species  # ECS; the field, or any other agonist
     calcium: Species  # cytosol
     active: Species  # on the membrane, the active fraction; with a density, number [1/um^2]
-    on: float = 0.3 / (uM * s)  # O_N; Stimberg 2018
+    on: float = sized(0.3 / (uM * s), far=1e4)  # O_N; Stimberg 2018
     off: float = 0.5 / s  # Om_N; Stimberg 2018
     zeta: float = 10.0  # largest speed-up of `off` by PKC; Stimberg 2018
-    K_KC: float = 0.5 * uM  # PKC half-activation by Ca2+; Stimberg 2018
+    K_KC: float = sized(0.5 * uM, beside="calcium")  # PKC half-activation by Ca2+; Stimberg 2018
     density: float | None = None  # all receptors [1/um^2]; None: `active` is a fraction
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
@@ -37,8 +38,8 @@ class PLCDelta:
     ip3: Species
     calcium: Species
     V: float = 0.6 * uM / s  # O_d; Stimberg 2018
-    kappa: float = 1.5 * uM  # inhibition by IP3; Stimberg 2018
-    K: float = 0.1 * uM  # half-activation by Ca2+; Stimberg 2018
+    kappa: float = sized(1.5 * uM, beside="ip3")  # inhibition by IP3; Stimberg 2018
+    K: float = sized(0.1 * uM, beside="calcium")  # half-activation by Ca2+; Stimberg 2018
 
     def __post_init__(self) -> None:
         checks.parameters(self)

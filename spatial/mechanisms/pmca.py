@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
@@ -16,7 +17,7 @@ class PMCA:
     calcium: Species  # cytosol
     outside: Species  # ledger of what was extruded
     V: float = 1.0 * uM / s * 0.05 * um  # Chen 2008, V_cyt/S_PM of a process 0.1 um in radius
-    K: float = 0.45 * uM  # half-activation; Chen 2008
+    K: float = sized(0.45 * uM, beside="calcium")  # half-activation; Chen 2008
 
     def __post_init__(self) -> None:
         checks.parameters(self)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
@@ -16,7 +17,7 @@ class SERCA:
     calcium: Species  # cytosol
     store: Species  # ER
     V: float = 0.9 * uM / s * 0.5 * um  # O_P V_cyt/S_ER; De Pitta AM, S_ER/V_cyt 2 /um of PAP-ER
-    K: float = 0.1 * uM  # half-activation; De Pitta AM (FM, Stimberg 2018: 0.05)
+    K: float = sized(0.1 * uM, beside="calcium")  # half-activation; De Pitta AM (FM, Stimberg 2018: 0.05)
     n: float = 2.0  # Hill coefficient; De Pitta 2009 (Handy 2017: 1.75)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, gained, level
 from spatial.synapses.potassium_release import LEAST
@@ -148,7 +149,7 @@ class RateNeuron:
     drive: Held = -3.0  # I, a number or a species; choice, 0.5 Hz at rest
     release: Held = 0.0  # p, a number or a species; choice, 0 is without synapses onto itself
     w: float = 0.15  # weight of its own release; biophysics F1
-    rest: float = 3.082 * mM  # K+ of the ECS at which it has no effect; Halnes 2013
+    rest: float = sized(3.082 * mM, beside="potassium")  # K+ of the ECS at which it has no effect; Halnes 2013
     g_K: float = 0.5 / mM  # drive by K+; choice
     tau: float = 20 * ms  # of the rate; choice
     ceiling: float = 200 * Hz  # a spike needs 5 ms; choice

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, sized
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.model import Concentrations, Event, Gains, Held, OnRise, Species, gained, level
 from spatial.units import ms, mV, pA, s
@@ -51,7 +51,7 @@ class PassiveMembrane:
 
     where: Place  # neurons, whose measure is capacitance
     V: Species  # signed [mV]
-    E: Held = -70 * mV  # resting potential; Song & Abbott 2000
+    E: Held = sized(-70 * mV, beside="V")  # resting potential; Song & Abbott 2000
     tau: float = 20 * ms  # Song & Abbott 2000
     current: Held = 0.0 * pA  # injected; choice, none
 
@@ -78,7 +78,7 @@ class LIF:
     V: Species  # signed [mV]
     spikes: Species | None = None  # of the neurons, how many each has fired
     refractory: Species | None = None  # of the neurons; None: there is no refractory time
-    E: Held = -70 * mV  # resting potential; Song & Abbott 2000
+    E: Held = sized(-70 * mV, beside="V")  # resting potential; Song & Abbott 2000
     threshold: Held = -54 * mV  # Song & Abbott 2000
     reset: Held = -60 * mV  # Song & Abbott 2000
     tau: float = 20 * ms  # Song & Abbott 2000
@@ -140,7 +140,7 @@ class AdEx:
     w: Species  # adaptation current of the neurons, signed [pA]
     spikes: Species | None = None  # of the neurons, how many each has fired
     g: float = 30 * pA / mV  # leak, 30 nS; Brette & Gerstner 2005
-    E: Held = -70.6 * mV  # resting potential; Brette & Gerstner 2005
+    E: Held = sized(-70.6 * mV, beside="V")  # resting potential; Brette & Gerstner 2005
     V_T: Held = -50.4 * mV  # threshold of the exponential; Brette & Gerstner 2005
     D: float = 2 * mV  # slope factor; Brette & Gerstner 2005
     a: float = 4 * pA / mV  # adaptation below the threshold; Brette & Gerstner 2005

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
 from spatial.model import AtTimes, Concentrations, Event, Gains, Species, gained
@@ -31,7 +32,7 @@ class PotassiumRelease:
     sodium: Species | None = None  # ECS
     sodium_inside: Species | None = None  # in the neuron, or a ledger, signed
     axon: Ints | None = None  # (n,) which train each element follows; None: each its own
-    per_spike: float = LEAST  # times 1.3-4 in real action potentials, M
+    per_spike: float = sized(LEAST, far=1e6)  # times 1.3-4 in real action potentials, M
 
     def __post_init__(self) -> None:
         checks.parameters(self)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
@@ -69,7 +70,7 @@ class SpineCalcium:
     fraction: float = 0.1  # of the NMDA current that Ca2+ carries; biophysics A12, M
     kappa: float = 20.0  # bound over free; Sabatini 2002, M
     tau: float = 12 * ms  # with the buffers; Sabatini 2002, M
-    rest: float = 0.05 * uM  # choice
+    rest: float = sized(0.05 * uM, beside="calcium")  # choice
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))

@@ -1,5 +1,6 @@
 """From a model to arrays, and the checks that every mechanism finds what it names."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,22 +9,22 @@ from scipy.sparse import csr_matrix
 from spatial._engine.operators.diffusion import Bands, Even, bands, even, stiffness
 from spatial._engine.operators.fipy_terms import lift_terms
 from spatial._engine.system.events import scheduled
+from spatial._engine.system.first_look import first_look
 from spatial._engine.system.jacobian import sparse
 from spatial._engine.system.layout import Layout, lay_out
 from spatial._engine.system.right_hand_side import System, Term
 from spatial._engine.system.timing import declares_times, reads_time
+from spatial._engine.system.trials import trials
 from spatial.checks import InputError
-from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints
-from spatial.model import Gains, Mechanism, Model, Species, events_of
-from spatial.view import View, reading
+from spatial.model import Concentrations, Mechanism, Model
 
 
 def assemble(model: Model) -> System:
     """Lay the model out as arrays, and check that every mechanism finds what it names.
 
-    Raises `InputError` for a species that is not in the model, a place that does not touch another,
-    rates of the wrong shape, or FiPy terms that cannot be lifted.
+    Raises `InputError` for a mechanism that is listed twice, for one whose `first_look` is wrong, and for FiPy terms
+    that cannot be lifted.
     """
     layout = lay_out(model.species)
     lifted, constant = _lift(model, layout)
@@ -31,7 +32,19 @@ def assemble(model: Model) -> System:
     operators, diffusion = _operators(layout)
     grids, boxes = _grids(layout, operators)
     system = System(model, layout, operators, diffusion, (), lifted, constant, events, grids, boxes)
-    return replace(system, terms=tuple(_probe(system, mechanism) for mechanism in model.mechanisms))
+    _check_once(model.mechanisms)
+    tried = trials(model)
+    return replace(system, terms=tuple(_probe(system, mechanism, tried) for mechanism in model.mechanisms))
+
+
+def _check_once(mechanisms: Sequence[Mechanism]) -> None:
+    """Raise `InputError` for a mechanism that is listed twice."""
+    listed = set[int]()
+    for mechanism in mechanisms:
+        if id(mechanism) in listed:
+            raise InputError(f"{type(mechanism).__name__} on {mechanism.where!r} is listed twice in this model, and "
+                             "would act twice; list it once, or make another for what acts besides")
+        listed.add(id(mechanism))
 
 
 def _operators(layout: Layout) -> tuple[dict[str, csr_matrix], dict[str, Floats]]:
@@ -71,38 +84,13 @@ def _lift(model: Model, layout: Layout) -> tuple[csr_matrix, Floats]:
     return sparse(parts, layout.size), constant
 
 
-def _probe(system: System, mechanism: Mechanism) -> Term:
-    """The species that a mechanism's rates read and change, found by calling them once on the initial state."""
-    seen: dict[Species, None] = {}
-    kind = type(mechanism).__name__
-    state = system.state(system.initial())
+def _probe(system: System, mechanism: Mechanism, tried: Sequence[Concentrations]) -> Term:
+    """A mechanism with what its rates read and gain, found by calling them in the initial state."""
+    kind, initial = type(mechanism).__name__, system.state(system.initial())
     try:
-        view = View(state, mechanism.where, lambda species: seen.setdefault(species))
-        gains = reading(kind, mechanism.rates, view, 0.0)
-        _check_gains(system, mechanism, gains)
-        for event in events_of(mechanism):
-            for species in event.changes:
-                _check_known(system, mechanism, species)
+        look = first_look(system.layout, initial, mechanism, tried)
     except InputError as error:
         said = str(error)
-        raise InputError(said if said.startswith(kind) else f"{kind}: {said}") from None
-    is_untimed = not declares_times(mechanism) and reads_time(mechanism, state)
-    return Term(mechanism, tuple(seen), tuple(gains), gains, is_untimed)
-
-
-def _check_known(system: System, mechanism: Mechanism, species: Species) -> None:
-    """Raise `InputError` for a species that is not in the model, or not where the mechanism can change it."""
-    if species not in system.layout.columns:
-        raise InputError(f"it changes {species!r}, which is not a species of this model")
-    touched(mechanism.where, species.place)
-
-
-def _check_gains(system: System, mechanism: Mechanism, gains: Gains) -> None:
-    """Raise `InputError` for gains of an unknown species, of the wrong shape, or that are not numbers."""
-    for species, gain in gains.items():
-        _check_known(system, mechanism, species)
-        shape = np.shape(gain)
-        if shape not in ((), (len(mechanism.where),)):
-            raise InputError(f"its gain of {species.name!r} has shape {shape}, not {(len(mechanism.where),)}")
-        if not np.isfinite(gain).all():
-            raise InputError(f"its gain of {species.name!r} is not finite in the initial state")
+        raise InputError(said if said.startswith(kind) else f"{kind}: {said}") from error.__cause__
+    is_untimed = not declares_times(mechanism) and any(reads_time(mechanism, state) for state in (initial, *tried))
+    return Term(mechanism, look.reads, tuple(look.gains), look.gains, is_untimed)

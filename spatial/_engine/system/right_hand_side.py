@@ -45,6 +45,9 @@ class Term:
     def of(self, view: Concentrations, t: float) -> Gains:
         """The gains of a mechanism that sees `view`."""
         gains = reading(self._kind, self.mechanism.rates, view, t)
+        if not isinstance(gains, Mapping):
+            raise InputError(f"{self._kind}: its rates return {type(gains).__name__} at t = {t:g} s; they must return "
+                             "the gain of each species, {species: gain}, in every case")
         if gains.keys() != self._named:
             raise InputError(self._renamed(gains, t))
         return gains

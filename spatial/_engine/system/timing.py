@@ -4,9 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial._engine.system.layout import State
-from spatial.geometry.place import Floats
-from spatial.model import AtTimes, Concentrations, Mechanism, Species, events_of
+from spatial.model import AtTimes, Concentrations, Mechanism, events_of
 from spatial.view import View
 
 _ALONE = ("abs", "bool", "ceil", "complex", "float", "floor", "format", "hash", "index", "int", "invert", "neg", "pos",
@@ -29,35 +27,30 @@ def _note(*arguments: Any, **options: Any) -> None:
 _Clock = type("_Clock", (), {f"__{use}__": _note for use in _USES})
 
 
-def reads_time(mechanism: Mechanism, state: State) -> bool:
-    """Return whether the rates of a mechanism use the time, in this state or where all that they read is there.
+def reads_time(mechanism: Mechanism, state: Concentrations) -> bool:
+    """Return whether the rates of a mechanism use the time in this state.
 
-    They are called with something that is no number: whatever they do with it but hand it on tells. In `state` they
-    must have answered at t = 0 before, so an error is the clock's too.
+    They are called with something that is no number: whatever they do with it but hand it on tells.
     """
-    return _uses_clock(mechanism, state) or _uses_clock(mechanism, _Typical(state))
-
-
-def _uses_clock(mechanism: Mechanism, state: Concentrations) -> bool:
-    """Return whether the rates of a mechanism use the time in one state."""
     clock: Any = _Clock()
     try:
-        mechanism.rates(View(state, mechanism.where), clock)
+        with np.errstate(all="ignore"):
+            mechanism.rates(View(state, mechanism.where), clock)
     except _TimeWasRead:
         return True
     except Exception:
-        return not isinstance(state, _Typical)
+        return _works(mechanism, state)
     return False
 
 
-class _Typical:
-    """Concentrations of the typical size of each species: none of them is zero."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def __getitem__(self, species: Species) -> Floats:
-        return np.full_like(self._state[species], species.typical)
+def _works(mechanism: Mechanism, state: Concentrations) -> bool:
+    """Return whether the rates of a mechanism answer in this state at t = 0: then what failed was the clock."""
+    try:
+        with np.errstate(all="ignore"):
+            mechanism.rates(View(state, mechanism.where), 0.0)
+    except Exception:
+        return False
+    return True
 
 
 def declares_times(mechanism: Mechanism) -> bool:

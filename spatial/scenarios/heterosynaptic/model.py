@@ -160,7 +160,7 @@ def drawn(experiment: Experiment, waits: Sequence[Waits]) -> Experiment:
         species.append(clock)
         mechanisms.append(DrawnExocytosis(one.where, one.calcium, one.docked, one.fused, clock, one.transmitter,
                                           one.content, waiting, one.r_max, one.K, one.n, one.refill))
-    return replace(experiment, model=Model(species, mechanisms))
+    return replace(experiment, model=Model(species, mechanisms, left_out=experiment.model.left_out))
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.
     watch = (*_watch(inside, around, states, settings),
              *(probe for one in conserved for probe in (one.probe, one.turnover)))
     film = (inside.calcium, inside.ip3, inside.store, around.glutamate, around.atp, around.adenosine, around.d_serine)
-    return Experiment("tripartite", mesh, Model(species, mechanisms), watch, film, conserved,
+    model = Model(species, mechanisms, left_out=() if settings.astrocyte else (Exocytosis,))
+    return Experiment("tripartite", mesh, model, watch, film, conserved,
                       settings.duration, trains, {one.name: one for one in species})
 
 

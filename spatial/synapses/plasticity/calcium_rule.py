@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, sized
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
@@ -75,7 +75,7 @@ class CalciumRule:
     calcium: Species  # that the synapses have or touch, in the unit of the thresholds
     rho: Species  # signed, for noise may carry it past 0
     passed: Species  # on the synapses: 0, 1 or 2
-    theta_d: float = 1.0  # Graupner & Brunel 2012, DP
+    theta_d: float = sized(1.0, beside="calcium")  # Graupner & Brunel 2012, DP
     theta_p: float = 1.3  # Graupner & Brunel 2012, DP
     gamma_d: float = 200.0  # Graupner & Brunel 2012, DP
     gamma_p: float = 321.808  # Graupner & Brunel 2012, DP

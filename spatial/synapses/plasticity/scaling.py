@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.synapses.plasticity.gates import OPEN, Gate
@@ -25,7 +26,7 @@ class SynapticScaling:
     weight: Species
     gate: Gate = OPEN
     target: float = 5 * Hz  # r_target; choice
-    tau: float = 3600 * s  # choice; scaling takes hours
+    tau: float = sized(3600 * s, far=1e4)  # choice; scaling takes hours
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("target", "tau"))

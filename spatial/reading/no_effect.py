@@ -1,0 +1,157 @@
+"""What has no effect in a run: species with nothing to do, mechanisms that gain nothing, events after its end."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from spatial._engine.system.right_hand_side import System, Term
+from spatial._engine.system.trials import trials
+from spatial.geometry.place import Floats
+from spatial.model import AtTimes, Concentrations, Event, Species, events_of
+from spatial.reading.parts import species_in
+from spatial.view import View
+
+_TIMES = 16  # at which rates are tried, spread over a run, besides those between events
+
+
+def unused_species(system: System, watched: Iterable[Species]) -> Iterator[str]:
+    """Yield a sentence for each species that nothing reads, changes or watches."""
+    used = {*watched, *system.model.fipy_terms, *system.drifting}
+    for term in system.terms:
+        used |= {*term.reads, *term.changes, *species_in(term.mechanism)}
+        used |= {species for event in events_of(term.mechanism) for species in event.changes}
+    for species in system.model:
+        if species not in used:
+            yield (f"nothing reads, changes or watches {species.name!r} in {species.place.name!r}; leave it out, or "
+                   "give it to the mechanism or probe that it is meant for")
+
+
+def idle_mechanisms(system: System, until: float) -> Iterator[str]:
+    """Yield a sentence for each mechanism that gains nothing, in any state tried, and has no event in the run."""
+    tried = trials(system.model)
+    for term in system.terms:
+        mechanism, events = term.mechanism, events_of(term.mechanism)
+        if not term.changes or _acts(events, until) or _is_zero_by_choice(mechanism):
+            continue
+        if any(_gains(term, state, _times(events, until)) for state in tried):
+            continue
+        late = _late(events, until)
+        when = f", and its first event is at t = {late.min():g} s, after the end" if len(late) else ""
+        yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} has no effect in this run of {until:g} s: it "
+               f"gains nothing at any time{when}; are its times in s, and its values right?")
+
+
+def late_events(system: System, until: float) -> Iterator[str]:
+    """Yield a sentence for each mechanism that begins or ends something only after the end of the run."""
+    for term in system.terms:
+        for event in events_of(term.mechanism):
+            if not isinstance(event, AtTimes) or event.changes:
+                continue
+            late = _late((event,), until)
+            if len(late):
+                yield (f"{type(term.mechanism).__name__} on {term.mechanism.where.name!r} would begin or end something "
+                       f"at t = {late.min():g} s, but the run ends at {until:g} s; are its times in s?")
+
+
+def never_made(system: System, u: Floats, until: float) -> Iterator[str]:
+    """Yield a sentence for each species that is 0 and that nothing makes, though mechanisms read it."""
+    there = _there(system, u, until)
+    for species in system.model:
+        takers = [type(term.mechanism).__name__ for term in system.terms if species in term.reads and
+                  species in term.changes]
+        if species not in there and takers:
+            names = " and ".join(dict.fromkeys(takers))
+            yield (f"{species.name!r} in {species.place.name!r} stays 0 in this run: it begins at 0 and nothing makes "
+                   f"it, though {names} would take it; is a mechanism missing, or another species meant? A control "
+                   "says what it goes without: model.without(...), or Model(..., left_out=[...])")
+
+
+def _there(system: System, u: Floats, until: float) -> set[Species]:
+    """The species that are not 0 at first, or that something can make of such."""
+    state = system.state(u)
+    there = {species for species in system.model if state[species].any()}
+    there |= {*system.model.fipy_terms, *system.drifting}
+    for term in system.terms:
+        for event in events_of(term.mechanism):
+            there |= set(event.changes)
+    tried = trials(system.model)
+    while True:
+        made = set[Species]()
+        for term in system.terms:
+            missing = set(term.changes) - there
+            if missing:
+                made |= missing & _made(term, tried, there, until)
+        if not made:
+            return there
+        there |= made
+
+
+def _made(term: Term, tried: Sequence[Concentrations], there: set[Species], until: float) -> set[Species]:
+    """What a mechanism changes of the species that are there."""
+    times = _times(events_of(term.mechanism), until)
+    return {species for state in tried for species in _gains(term, _Only(state, there), times)}
+
+
+class _Only:
+    """A state of which only some species are there."""
+
+    def __init__(self, state: Concentrations, there: set[Species]) -> None:
+        self._state, self._there = state, there
+
+    def __getitem__(self, species: Species) -> Floats:
+        return self._state[species] if species in self._there else np.zeros(len(species.place))
+
+
+def _gains(term: Term, state: Concentrations, times: Sequence[float]) -> set[Species]:
+    """The species of which a mechanism gains something in a state, at the first of these times at which it does.
+
+    Where it cannot be asked, all that it changes.
+    """
+    with np.errstate(all="ignore"):
+        for t in times:
+            try:
+                gains = term.mechanism.rates(View(state, term.mechanism.where), t)
+                gained = {species for species, gain in gains.items() if np.any(gain)}
+            except Exception:
+                return set(term.changes)
+            if gained:
+                return gained
+    return set()
+
+
+def _times(events: Iterable[Event], until: float) -> list[float]:
+    """Times in a run at which rates are tried: spread over it, and between known events."""
+    times = {0.0, until}
+    for event in events:
+        if isinstance(event, AtTimes):
+            times |= set(np.asarray(event.times, float)[:_TIMES].tolist())
+    edges = np.array(sorted(time for time in times if time <= until))
+    between = (edges[1:] + edges[:-1]) / 2
+    return [0.0, *between.tolist(), *np.linspace(0.0, until, _TIMES + 1)[1:].tolist()]
+
+
+def _acts(events: Iterable[Event], until: float) -> bool:
+    """Whether one of some events may change something in a run."""
+    acting = [event for event in events if event.changes]
+    return any(not isinstance(event, AtTimes) or bool((np.asarray(event.times) <= until).any()) for event in acting)
+
+
+def _late(events: Iterable[Event], until: float) -> Floats:
+    """(k,) the known times of events after the end of a run [s]."""
+    times = [np.asarray(event.times, float) for event in events if isinstance(event, AtTimes)]
+    known = np.concatenate([np.zeros(0), *times])
+    return known[known > until]
+
+
+def _is_zero_by_choice(mechanism: Any) -> bool:
+    """Whether a parameter of a mechanism was set to 0: a control."""
+    if not is_dataclass(mechanism):
+        return False
+    for field in fields(mechanism):
+        value: Any = getattr(mechanism, field.name)
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if is_number and value == 0 and (field.default is MISSING or field.default != 0):
+            return True
+    return False

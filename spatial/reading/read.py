@@ -1,0 +1,42 @@
+"""All that is read of a model before it runs, in one go."""
+
+from collections.abc import Iterator, Set
+
+from spatial._engine.system.right_hand_side import System
+from spatial.geometry.place import Floats
+from spatial.model import Concentrations, Species
+from spatial.reading.no_effect import idle_mechanisms, late_events, never_made, unused_species
+from spatial.reading.sizes import far_from_all, far_from_any_place, far_from_defaults, far_from_parameters
+from spatial.reading.twice import equal_mechanisms
+
+
+class HardlyMeant(UserWarning):
+    """A model can be run, but something in it can hardly be meant, such as a value in a wrong unit."""
+
+
+def read(system: System, u: Floats, until: float, every: float, watched: Set[Species] | None) -> Iterator[str]:
+    """Yield a sentence for each thing that is hardly meant in a run from the state `u` (size,) to `until` [s].
+
+    `every` [s] is how far apart probes are read, `watched` what they and frames look at; None: all of it.
+    """
+    model = system.model
+    yield from dict.fromkeys(_sizes(system, u))
+    yield from equal_mechanisms(model.mechanisms)
+    yield from late_events(system, until)
+    yield from idle_mechanisms(system, until)
+    if not model.left_out:
+        yield from unused_species(system, model.species if watched is None else watched)
+        yield from never_made(system, u, until)
+    if every > until:
+        yield (f"every is {every:g} s, longer than the run, {until:g} s: probes are read at its ends and at events "
+               "only; is it in s?")
+
+
+def _sizes(system: System, u: Floats) -> Iterator[str]:
+    """The sentences about numbers of the model, of its initial state and of that which the run starts from."""
+    states: list[Concentrations] = [system.state(system.initial()), system.state(u)]
+    for mechanism in system.model.mechanisms:
+        yield from far_from_defaults(mechanism, states)
+        yield from far_from_parameters(mechanism, states)
+    yield from far_from_all(system.model.species, states)
+    yield from far_from_any_place({species.place.name: species.place for species in system.model}.values())

@@ -1,0 +1,102 @@
+"""Numbers so far from what they are compared with that a unit must be wrong: uM and mM, s and ms, um and nm."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+import numpy as np
+
+from spatial.checks import SIZED, Sized
+from spatial.geometry.place import Place
+from spatial.model import Concentrations, Mechanism, Species
+from spatial.reading.parts import with_parts
+from spatial.units import mM, nm, um
+
+_FAR_FROM_SIZE = 300.0  # times a K or threshold from which the first value of a species is hardly meant
+_UNRESOLVED = 1000.0  # times the largest first value from which a scale hides what a species does
+_MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
+_SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a volume as large as a place's element, or as the whole place
+
+
+def far_from_defaults(mechanism: Mechanism, states: Sequence[Concentrations]) -> Iterator[str]:
+    """Yield a sentence for each number of a mechanism, or species in its stead, that is far from its default."""
+    for thing, name in with_parts(mechanism):
+        for field in fields(thing):
+            default, sized = _default(field), _sized(field)
+            if default is None:
+                continue
+            value = getattr(thing, field.name)
+            if not isinstance(value, Species):
+                yield from _far(f"{name}: {field.name} is", value, default, sized.far, "its default")
+                continue
+            for state in states:
+                yield from _far(f"{name}: {field.name}, {value.name!r}, begins at", state[value], default, sized.far,
+                                "the default")
+
+
+def far_from_parameters(mechanism: Mechanism, states: Sequence[Concentrations]) -> Iterator[str]:
+    """Yield a sentence for each species that begins far from the parameter that a mechanism compares it with."""
+    for thing, name in with_parts(mechanism):
+        for field in fields(thing):
+            sized = _sized(field)
+            species, parameter = getattr(thing, sized.beside, None), getattr(thing, field.name)
+            if not sized.beside or not isinstance(species, Species) or not _is_number(parameter) or not parameter:
+                continue
+            for state in states:
+                yield from _far(f"{species.name!r} in {species.place.name!r} begins at", state[species],
+                                abs(float(parameter)), _FAR_FROM_SIZE, f"{field.name} of {name},", sized.from_below)
+
+
+def far_from_all(species: Iterable[Species], states: Sequence[Concentrations]) -> Iterator[str]:
+    """Yield a sentence for each species that diffuses and begins higher than any ion, or hides below its scale."""
+    for one in species:
+        largest = max(float(np.abs(state[one]).max()) for state in states)
+        if one.D > 0 and one.unit == "uM" and largest > _MOST:
+            yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {_MOST:g} uM; is its "
+                   "unit right?")
+        if one.scale and 0 < largest * _UNRESOLVED <= one.scale:
+            yield (f"the scale of {one.name!r} is {one.scale:g}, {one.scale / largest:.3g} times its largest first "
+                   f"value, {largest:.4g}: errors are compared with the scale; is its unit right?")
+
+
+def far_from_any_place(places: Iterable[Place]) -> Iterator[str]:
+    """Yield a sentence for each place with volumes or areas that nothing in tissue has."""
+    for place in places:
+        if place.dimension == 0:
+            continue
+        side = {3: 1 / 3, 2: 1 / 2}[place.dimension]
+        smallest, largest = float(place.measure.min()) ** side, place.total ** side
+        if smallest < _SMALLEST or largest > _LARGEST:
+            kind = "volume" if place.dimension == 3 else "area"
+            yield (f"{place.name!r} has elements of {place.measure.min():.3g} {place.unit}, {place.total:.3g} in all; "
+                   f"is its {kind} in {place.unit}?")
+
+
+def _default(field: Field[Any]) -> float | None:
+    """The default of a field, if it is a number that values can be compared with."""
+    default = field.default
+    if default is MISSING or not _is_number(default) or default == 0:
+        return None
+    return abs(float(default))
+
+
+def _sized(field: Field[Any]) -> Sized:
+    sized: Sized = field.metadata.get(SIZED, Sized())
+    return sized
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _far(said: str, value: Any, reference: float, times: float, whose: str, from_below: bool = True) -> Iterator[str]:
+    """A sentence if the largest of a number, or of an array, is not 0 and so many times its reference, or less."""
+    if not _is_number(value) and not isinstance(value, np.ndarray):
+        return
+    values = np.abs(np.asarray(value, float)).ravel()
+    largest = float(values.max()) if values.size else 0.0
+    ratio = largest / reference
+    if not np.isfinite(ratio) or ratio == 0 or (1 / times if from_below else 0.0) < ratio < times:
+        return
+    shown = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
+    yield f"{said} {largest:.4g}, {shown} {whose} {reference:g}; is its unit right?"
