@@ -86,7 +86,7 @@ def test_what_cannot_end_ends_by_itself(law, first, said, engine):
 
 
 def test_steps_are_as_many_as_the_user_says():
-    error = broken(lambda c, t: np.sin(1e3 * t), tolerance=Tolerance(longest=1e-3, most_steps=200))
+    error = broken(lambda c, t: 1.0 + 0.0 * c, tolerance=Tolerance(longest=1e-3, most_steps=200))
     assert "the run would take 1e+03 of them, more than most_steps = 200" in str(error)
 
 
@@ -101,18 +101,17 @@ def test_an_error_carries_what_was_recorded_until_then():
 def test_an_interrupt_carries_what_was_recorded_until_then():
     place = pool("v", [1.0])
     c = Species("c", place, 1.0)
-    seen = list[float]()
 
     def interrupt(state: Concentrations) -> float:
-        seen.append(float(state[c][0]))
-        if len(seen) == 5:
+        if state[c][0] < 0.5:
             raise KeyboardInterrupt
-        return seen[-1]
+        return float(state[c][0])
 
     with pytest.raises(KeyboardInterrupt) as caught:
         simulate(Model([c], [Decay(place, c, 5.0)]), 1.0, [Probe("c", "uM", interrupt)])
-    assert caught.value.recording["c"].tolist() == seen[:4]
-    assert len(caught.value.recording.times) == 4
+    recording = caught.value.recording
+    assert len(recording.times) == len(recording["c"]) > 1
+    assert 0.5 <= recording["c"].min() < 1.0
 
 
 # The gate itself

@@ -62,6 +62,23 @@ class Bounded:
         return {self.species: self.course(t)}
 
 
+@dataclass(frozen=True, eq=False)
+class Declared:
+    """A rate that is a function of time, and declares some times of it."""
+
+    where: Place
+    species: Species
+    course: Course
+    times: tuple[float, ...]
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return (AtTimes(np.clip(self.times, 0.0, None)),)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        return {self.species: self.course(t)}
+
+
 def gain(make: Callable[[Place, Species], Mechanism], busy: bool = False, until: float = 2.0, **how: Any) -> float:
     """What a mechanism gains in a run, alone or in a model in which much else happens."""
     place = pool("v", [1.0])
@@ -125,6 +142,15 @@ def test_what_reads_the_time_undeclared_is_named_and_right_where_it_lasts_longer
         assert gain(lambda place, c: Timed(place, c, shape(width)), engine=engine) == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize("engine", ["implicit", "explicit"])
+@pytest.mark.parametrize("width", [1e-3, 0.03])
+def test_a_course_that_declares_where_it_begins_peaks_and_ends_gains_its_integral(width, engine):
+    """Between the times that it declares steps follow what bends, whatever the model."""
+    times = (START - 5 * width, START, START + 5 * width)
+    bell = lambda place, c: Declared(place, c, gaussian(width), times)  # noqa: E731
+    assert gain(bell, until=1.0, engine=engine) == pytest.approx(FLUX * width * math.sqrt(2 * math.pi), rel=0.01)
+
+
 def test_a_bound_of_its_own_is_kept_and_nothing_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -150,7 +176,7 @@ def test_every_use_of_the_time_is_seen(use):
     place = pool("v", [1.0])
     c = Species("c", place)
     system = assemble(Model([c], [Timed(place, c, COURSES[use])]))
-    assert [term.is_untimed for term in system.terms] == [True]
+    assert [term.reads_time for term in system.terms] == [True]
 
 
 @dataclass(frozen=True, eq=False)

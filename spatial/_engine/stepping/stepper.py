@@ -121,10 +121,11 @@ class Continuous:
     def _bounded(self, end: float) -> float:
         """The end of a step, not later than `end` [s], that follows what changes with the time."""
         end = min(end, self.t + self._events.longest(self.t))
-        if not self.system.untimed:
+        if not self.system.timed:
             return end
-        longest = self.tolerance.longest
-        return self.t + straight(self.system, self.u, self.t, min(end - self.t, self._dt, longest), longest)
+        span = min(end - self.t, self._dt, self.tolerance.longest)
+        followed = straight(self.system, self.u, self.t, span)
+        return end if followed == span else self.t + followed
 
     def _to_crossing(self, stop: float) -> None:
         """A step of the field; where it takes something through a threshold, one that ends just behind that.

@@ -13,7 +13,7 @@ from spatial._engine.system.first_look import first_look
 from spatial._engine.system.jacobian import sparse
 from spatial._engine.system.layout import Layout, lay_out
 from spatial._engine.system.right_hand_side import System, Term
-from spatial._engine.system.timing import declares_times, reads_time
+from spatial._engine.system.timing import reads_time
 from spatial._engine.system.trials import trials
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints
@@ -92,5 +92,5 @@ def _probe(system: System, mechanism: Mechanism, tried: Sequence[Concentrations]
     except InputError as error:
         said = str(error)
         raise InputError(said if said.startswith(kind) else f"{kind}: {said}") from error.__cause__
-    is_untimed = not declares_times(mechanism) and any(reads_time(mechanism, state) for state in (initial, *tried))
-    return Term(mechanism, look.reads, tuple(look.gains), look.gains, is_untimed)
+    is_timed = any(reads_time(mechanism, state) for state in (initial, *tried))
+    return Term(mechanism, look.reads, tuple(look.gains), look.gains, is_timed)

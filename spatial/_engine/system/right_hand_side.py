@@ -33,7 +33,7 @@ class Term:
     reads: tuple[Species, ...]
     changes: tuple[Species, ...]
     first: Gains  # in the initial state, at t = 0
-    is_untimed: bool = False  # its rates read the time, and it does not say when they change
+    reads_time: bool = False
 
     def rates(self, state: Concentrations, t: float) -> Gains:
         """The gains of a mechanism, from what it sees of `state`.
@@ -159,10 +159,16 @@ class System:
         """Let a state at `t` through the gate; the smallest value of all that cannot be negative."""
         return passed(self.layout, u, t, self.changers)
 
-    @property
+    @cached_property
+    def timed(self) -> tuple[Term, ...]:
+        """The mechanisms whose rates read the time."""
+        return tuple(term for term in self.terms if term.reads_time)
+
+    @cached_property
     def untimed(self) -> tuple[Term, ...]:
-        """The mechanisms whose rates read the time, and that do not say when they change."""
-        return tuple(term for term in self.terms if term.is_untimed)
+        """Those of them that do not say when they change."""
+        declared = {id(mechanism) for mechanism, _ in self.events.at_times}
+        return tuple(term for term in self.timed if id(term.mechanism) not in declared)
 
     @cached_property
     def changing(self) -> Layout:

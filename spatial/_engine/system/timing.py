@@ -1,10 +1,10 @@
-"""Rates that read the time: found by what they do with it, and followed where no times are declared."""
+"""Rates that read the time: found by what they do with it."""
 
 from typing import Any
 
 import numpy as np
 
-from spatial.model import AtTimes, Concentrations, Mechanism, events_of
+from spatial.model import Concentrations, Mechanism
 from spatial.view import View
 
 _ALONE = ("abs", "bool", "ceil", "complex", "float", "floor", "format", "hash", "index", "int", "invert", "neg", "pos",
@@ -51,8 +51,3 @@ def _works(mechanism: Mechanism, state: Concentrations) -> bool:
     except Exception:
         return False
     return True
-
-
-def declares_times(mechanism: Mechanism) -> bool:
-    """Return whether a mechanism says when something happens to it."""
-    return any(isinstance(event, AtTimes) for event in events_of(mechanism))
