@@ -172,7 +172,8 @@ def test_what_cannot_be_negative_does_not_settle_below_zero():
 
 @pytest.mark.parametrize("pace", [1.0, 1e-12])
 def test_where_there_is_no_rest_none_is_found_however_slow_the_fast_part_is(pace):
-    for f in (lambda a, x, t: pace * (a + x**2), lambda a, x, t: pace * a):
+    for f in (lambda a, x, t: pace * (a + x**2), lambda a, x, t: pace * a,
+              lambda a, x, t: np.where(x < 0.31, pace * (1 - x), np.nan)):
         one = law(f, 0.5, 0.3)
         with pytest.raises(InputError, match="x has no steady state near the present one at 0 s; the reduction breaks"):
             one.settled(one.system.initial())

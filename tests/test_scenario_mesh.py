@@ -1,5 +1,7 @@
 """The meshes of the scenario: a process alone gets lumen, tissue and synapses; a whole one its cleft."""
 
+import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,18 +12,29 @@ from scipy.spatial import cKDTree
 from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
 from spatial.geometry.discretise import discretise
+from spatial.geometry.grid import ThroughTheCell, grid, in_homogenised_tissue
 from spatial.geometry.load import load
+from spatial.geometry.place import Mesh
 from spatial.geometry.shapes import ball, used_points
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.tripartite import Tripartite
+from spatial.geometry.voxels import Labels, voxel_mesh
+from spatial.geometry.well_mixed import well_mixed
+from spatial.scenarios.buffering import model as buffering
+from spatial.scenarios.buffering.settings import BufferingSettings
 from spatial.scenarios.parts.neighbourhood import around_process, neighbourhood, resolved
+from spatial.scenarios.parts.report import mesh_summary
 from spatial.scenarios.parts.settings import Settings
+from spatial.scenarios.parts.sliced_process import SlicedProcess, sliced_neighbourhood
+from spatial.scenarios.protocols import bench
 from spatial.scenarios.tripartite.model import tripartite
 
 MESHES = Path(__file__).resolve().parents[1] / "meshes"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"
 REAL = [("d1s3a107b1", 0.00545), ("d1s10a24b1", 0.00294), ("d1s8a22b1", 0.00028)]
+
+pytestmark = pytest.mark.filterwarnings("ignore::spatial.geometry.grid.ThroughTheCell")
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +145,45 @@ def test_real_processes_become_neighbourhoods(name, lumen):
     assert place.mesh["er"].total == pytest.approx(lumen, rel=0.01)
     assert len(place.synapses) >= 7
     assert not place.mesh["cytosol"].contains(place.synapses).any()
+
+
+# A grid laid through a cell
+
+LAID = (r"^the grid 'ecs' is laid through the cell of 'plasma membrane': (?:(.*) of (.*) um\^2 of it touch bricks "
+        r"whose middle is in the cell, and )?both faces of what is thinner than a brick, [\d.]+ um, touch the same "
+        r"one; take from it no statement about barriers or coverage$")
+
+
+def test_a_process_that_a_grid_is_laid_through_is_told_of_once_with_how_much_of_it_is_on_the_wrong_side(process):
+    with pytest.warns(ThroughTheCell, match=LAID) as said:
+        mesh = around_process(process, rng()).mesh
+    assert len(said) == 1
+    membrane, ecs = mesh["plasma membrane"], mesh["ecs"]
+    inside = mesh["cytosol"].contains(ecs.centres[membrane.touches["ecs"]])
+    part, whole = map(float, re.match(LAID, str(said[0].message)).groups())
+    assert part == pytest.approx(membrane.measure[inside].sum(), rel=5e-3)
+    assert whole == pytest.approx(membrane.total, rel=5e-3)
+    assert 0.2 < part / whole < 0.8
+
+
+@pytest.mark.parametrize("made", [
+    lambda: sliced_neighbourhood(SlicedProcess(), 3, rng()).mesh, lambda: bench.furnished(bench.Bench())])
+def test_the_summary_tells_that_the_grid_of_a_scenario_is_laid_through_its_process_in_slices(made):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sizes = mesh_summary(made())
+    (note,) = sizes.pop("ecs")["note"]
+    assert re.match(LAID, note)
+    assert not any("note" in size for size in sizes.values())
+
+
+def test_nothing_is_told_of_meshes_whose_bricks_end_at_membranes_or_hold_no_cell(whole):
+    voxels = np.zeros((6, 6, 6), int)
+    voxels[2:4, 2:4, 2:4] = 1
+    for mesh in (discretise(whole), voxel_mesh(Labels(voxels, (0.1,) * 3), {"cytosol": 1}),
+                 buffering.furnished(BufferingSettings()), Mesh.of(grid("ecs", (0, 0, 0), (1, 1, 1), 0.5))):
+        assert not [size for size in mesh_summary(mesh).values() if "note" in size]
+    point = well_mixed({"cytosol": 1.0}, {"plasma membrane": (1.0, ["cytosol"])})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        in_homogenised_tissue(point)

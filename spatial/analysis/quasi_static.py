@@ -97,6 +97,8 @@ class QuasiStatic:
         size = self._size(u)[self.is_fast]
         J = self._jacobian(u, t)[np.ix_(self.is_fast, self.is_fast)] * size / size[:, None]
         speed = self.system.rate(u, t)[self.is_fast] / size
+        if not (np.isfinite(J).all() and np.isfinite(speed).all()):
+            return False
         step = np.linalg.lstsq(J, speed)[0]
         left = np.abs(speed - J @ step).max()
         return bool(np.abs(step).max() <= _RELATIVE and left <= _RELATIVE * np.abs(J).max())

@@ -19,7 +19,7 @@ RESOLUTION = 1.5  # of the parametric mesh by default: the run takes two minutes
 Unit = Annotated[str, typer.Option(help=f"Unit of the mesh file: {', '.join(UNITS)}.")]
 MeshFile = Annotated[Path | None, typer.Option("--mesh", help="A mesh instead of the parametric one.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace earlier results.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the files of an earlier run; what no run wrote stays.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same files.", min=0)]
 Duration = Annotated[float | None, typer.Option(help="Simulated time [s].")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar, no table.")]

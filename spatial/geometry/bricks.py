@@ -42,8 +42,9 @@ def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | 
         transmissibility.append(1 / series[joined])
     middles = np.meshgrid(*[(values[:-1] + values[1:]) / 2 for values in axes], indexing="ij")
     here = number >= 0
+    sides = np.stack(np.meshgrid(*sizes, indexing="ij"), axis=-1)[here]
     return Place(name, 3, (alpha * volume)[here], np.stack(middles, axis=-1)[here], np.concatenate(links),
-                 np.concatenate(transmissibility), cells=_bricks(number))
+                 np.concatenate(transmissibility), cells=_bricks(number), sides=sides)
 
 
 def check_count(name: str, counts: Sequence[float] | Floats) -> None:

@@ -119,9 +119,10 @@ def _part(name: str, shape: Tetrahedra, region: int, local: dict[str, Ints]) -> 
     whole = shape.regions[region]
     chosen = np.flatnonzero(shape.region == region)
     vertices, cells = np.unique(shape.cells[chosen], return_inverse=True)
-    measure = lumped(cells.reshape(-1, 4), whole.volume_fraction * shape.volumes[chosen], len(vertices))
+    cells = cells.reshape(-1, 4)
+    measure = lumped(cells, whole.volume_fraction * shape.volumes[chosen], len(vertices))
     return Place(name, 3, measure, shape.points[vertices],
-                 touches={whole.place: local[whole.place][vertices]})
+                 touches={whole.place: local[whole.place][vertices]}, cells=cells)
 
 
 def _membrane(name: str, shape: Tetrahedra, triangles: Ints, local: dict[str, Ints]) -> Place:

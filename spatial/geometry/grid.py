@@ -1,5 +1,8 @@
 """Homogenised tissue as a grid of bricks."""
 
+import warnings
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -8,6 +11,13 @@ from spatial.geometry.bricks import check_count, graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.tortuosity import Tortuosity
 from spatial.units import um
+
+_ON_A_FACE = 1e-6  # part of a brick's side within which a position lies on its face
+_TETRAHEDRON = 4  # corners
+
+
+class ThroughTheCell(UserWarning):
+    """A homogenised medium fills a cell too, which in truth keeps it out."""
 
 
 def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
@@ -33,9 +43,46 @@ def in_homogenised_tissue(mesh: Mesh, membrane: str = "plasma membrane", name: s
     """A cell's mesh put into homogenised neuropil: a grid that overlaps it, touched by its membrane.
 
     Each membrane element touches the brick at its position. alpha = 0.2, lambda = 1.6: Nicholson &
-    Phillips 1981. The grid reaches `margin` [um] beyond the cell.
+    Phillips 1981. The grid reaches `margin` [um] beyond the cell. Warns with `ThroughTheCell` where the cell has a
+    shape, through which the grid is laid.
     """
     centres: Floats = mesh[membrane].centres
     tissue = grid(name, centres.min(axis=0) - margin, centres.max(axis=0) + margin, spacing,
                   volume_fraction, tortuosity)
-    return mesh.with_places(tissue).touching(membrane, name, tissue.nearest(centres))
+    laid = mesh.with_places(tissue).touching(membrane, name, tissue.nearest(centres))
+    for sentence in laid_through(laid, name):
+        warnings.warn(sentence, ThroughTheCell, stacklevel=2)
+    return laid
+
+
+def laid_through(mesh: Mesh, name: str) -> Iterator[str]:
+    """Say of a place of bricks, for each cell that it is laid through, what that puts on a wrong side of the membrane.
+
+    A cell is laid through where its membrane lies within the bricks that it touches, rather than on their faces; one in
+    slices always is. What is spread evenly through the bricks, such as the cells of homogenised tissue, never is.
+    """
+    bricks = mesh[name]
+    for membrane in mesh.values():
+        if membrane.dimension != 2 or name not in membrane.touches or not len(bricks.sides):
+            continue
+        brick = membrane.touches[name]
+        depth = bricks.sides[brick] / 2 - np.abs(membrane.centres - bricks.centres[brick])
+        cells = [cell for cell in map(mesh.__getitem__, membrane.touches) if cell.dimension == 3 and len(cell) > 1
+                 and not np.array_equal(cell.centres[membrane.touches[cell.name]], bricks.centres[brick])]
+        sliced = any(not len(cell.cells) and not len(cell.sides) for cell in cells)
+        if sliced or (cells and (depth > _ON_A_FACE * bricks.sides[brick]).all(axis=1).any()):
+            yield (f"the grid {name!r} is laid through the cell of {membrane.name!r}: {_inside(membrane, bricks, mesh)}"
+                   f"both faces of what is thinner than a brick, {bricks.sides[brick].max():.3g} um, touch the same "
+                   "one; take from it no statement about barriers or coverage")
+
+
+def _inside(membrane: Place, bricks: Place, mesh: Mesh) -> str:
+    """How much of a cell's membrane touches bricks in it, in words; nothing where no cell's inside is known."""
+    brick = membrane.touches[bricks.name]
+    solid = [cell for cell in mesh.values() if cell.dimension == 3 and cell.cells.shape[1] == _TETRAHEDRON and
+             len(cell.cells)]
+    if not solid:
+        return ""
+    within = np.any([cell.contains(bricks.centres[brick]) for cell in solid], axis=0)
+    return (f"{membrane.measure[within].sum():.3g} of {membrane.total:.3g} um^2 of it touch bricks whose middle is in "
+            "the cell, and ")

@@ -1,4 +1,4 @@
-"""Which positions lie inside tetrahedra, or else inside a box around points."""
+"""Which positions lie inside bricks or tetrahedra, or else inside a box around points."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,24 @@ _NEIGHBOURS = 64  # tetrahedra looked at around each position
 _TOLERANCE = 1e-9
 
 Floats = NDArray[np.float64]
+
+
+def in_bricks(centres: Floats, sides: Floats, positions: Floats) -> NDArray[np.bool_]:
+    """(k,) whether each of the (k, 3) positions [um] lies in one of the bricks around (n, 3) centres, or on a face.
+
+    Bricks of (n, 3) `sides` [um] lie in rows along x, y and z; some may be missing. Between edges along each axis
+    bricks and positions have whole numbers, and a position on an edge two.
+    """
+    brick, found = np.zeros(len(centres), np.int64), np.zeros((len(positions), 1), np.int64)
+    for axis in range(3):
+        x, half = centres[:, axis], sides[:, axis] / 2
+        ends = np.sort(np.concatenate([x - half, x + half]))
+        margin = _TOLERANCE * (ends[-1] - ends[0])
+        edges = ends[np.append(np.diff(ends) > margin, True)]
+        brick = brick * (len(edges) + 1) + np.searchsorted(edges, x)
+        beside = [np.searchsorted(edges, positions[:, axis] + side) for side in (-margin, margin)]
+        found = np.concatenate([found * (len(edges) + 1) + number[:, None] for number in beside], axis=1)
+    return np.asarray(np.isin(found, brick).any(axis=1))
 
 
 def in_cells(points: Floats, cells: NDArray[np.int64], positions: Floats) -> NDArray[np.bool_]:

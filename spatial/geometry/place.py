@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spatial.checks import InputError, Unusual
 from spatial.frozen import Frozen, read_only
-from spatial.geometry.locate import in_cells
+from spatial.geometry.locate import in_bricks, in_cells
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,6 +43,8 @@ class Place:
     """For each place this one touches, the (n,) element there that each element here touches."""
     cells: Ints = field(default_factory=lambda: np.zeros((0, 4), np.int64))
     """(k, 4) tetrahedra, (k, 3) triangles or (k, 8) bricks over the elements: to draw and to locate."""
+    sides: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    """(n, 3) um along x, y, z of elements that are bricks around their centres, in rows; none of any others."""
     partners: Mapping[str, str] = field(default_factory=dict)
     """For each place this one touches, a digest of its elements: the mesh that joined them sets it."""
 
@@ -56,6 +58,8 @@ class Place:
             raise InputError(f"place {self.name!r} has an element whose measure is not a positive number")
         if self.centres.shape != (n, 3):
             raise InputError(f"place {self.name!r} has centres of shape {self.centres.shape}, not {(n, 3)}")
+        if self.sides.shape not in ((0, 3), (n, 3)):
+            raise InputError(f"place {self.name!r} has sides of shape {self.sides.shape}, not {(n, 3)}")
         if self.links.shape != (len(self.transmissibility), 2):
             raise InputError(f"place {self.name!r} has {len(self.links)} links but "
                              f"{len(self.transmissibility)} transmissibilities")
@@ -78,7 +82,7 @@ class Place:
 
     def _freeze(self) -> None:
         """Make all that the place holds read-only."""
-        for name in ("measure", "centres", "links", "transmissibility", "cells"):
+        for name in ("measure", "centres", "links", "transmissibility", "cells", "sides"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
         touches = {other: read_only(index) for other, index in self.touches.items()}
         object.__setattr__(self, "touches", Frozen(touches))
@@ -137,8 +141,10 @@ class Place:
     def contains(self, positions: Floats) -> NDArray[np.bool_]:
         """(k,) whether each of the (k, 3) positions [um] lies in the place.
 
-        A place of tetrahedra contains what its tetrahedra contain; any other its bounding box.
+        A place of bricks or tetrahedra contains what these contain, with their faces; any other its bounding box.
         """
+        if len(self.sides):
+            return in_bricks(self.centres, self.sides, np.atleast_2d(positions))
         return in_cells(self.centres, self.cells, np.atleast_2d(positions))
 
     def check_contains(self, positions: Floats, what: str) -> None:
@@ -146,10 +152,12 @@ class Place:
         outside = np.flatnonzero(~self.contains(positions))
         if len(outside):
             x, y, z = positions[outside[0]]
-            extent = " x ".join(f"{a:.3g}..{b:.3g}" for a, b in
-                                zip(self.centres.min(axis=0), self.centres.max(axis=0), strict=True))
-            raise InputError(f"{what} {outside[0]} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside "
-                             f"{self.name!r}, which spans {extent} um")
+            half = self.sides / 2 if len(self.sides) else 0.0
+            lower, upper = (self.centres - half).min(axis=0), (self.centres + half).max(axis=0)
+            extent = " x ".join(f"{a:.3g}..{b:.3g}" for a, b in zip(lower, upper, strict=True))
+            within = ((positions[outside[0]] >= lower) & (positions[outside[0]] <= upper)).all()
+            raise InputError(f"{what} {outside[0]} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside {self.name!r}, which "
+                             f"spans {extent} um{' but has no element there' if within else ''}")
 
     def nearest(self, positions: Floats) -> Ints:
         """(k,) element whose centre is nearest to each of the (k, 3) positions [um]."""

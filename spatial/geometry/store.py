@@ -35,7 +35,8 @@ def with_store(mesh: Mesh, volume_ratio: float = 0.185, surface_to_volume: float
     V = part[here] * cytosol.measure[here]
     links, conducting = _links(cytosol, part, here)
     lumen = Place(ER, 3, volume_ratio * V, cytosol.centres[here], links,
-                  volume_ratio / tortuosity ** 2 * conducting, cells=_kept(cytosol.cells, here, len(cytosol))[0])
+                  volume_ratio / tortuosity ** 2 * conducting, cells=_kept(cytosol.cells, here, len(cytosol))[0],
+                  sides=cytosol.sides[here] if len(cytosol.sides) else cytosol.sides)
     membrane = Place(ER_MEMBRANE, 2, surface_to_volume * V, cytosol.centres[here],
                      touches={within: here, ER: np.arange(len(here))})
     return mesh.with_places(lumen, membrane)

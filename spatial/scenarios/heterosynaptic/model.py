@@ -6,6 +6,7 @@ release sites and the same chances of their vesicles, whichever synapse fires an
 does is a difference between pairs of runs.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from scipy.stats import t as student
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
+from spatial.geometry.grid import ThroughTheCell
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh
 from spatial.mechanisms.drawn_exocytosis import DrawnExocytosis, Waits, draw_waits
@@ -140,6 +142,13 @@ def place_of(settings: HeterosynapticSettings) -> Neighbourhood:
     return Neighbourhood(found.mesh, found.synapses[:settings.synapses])
 
 
+def place_again(settings: HeterosynapticSettings) -> Neighbourhood:
+    """The same place, without what `place_of` has warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ThroughTheCell)
+        return place_of(settings)
+
+
 def case(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed: int, active: int) -> Experiment:
     """One run's experiment."""
     changed = replace(settings.tripartite, **BLOCKS[block])
@@ -202,7 +211,7 @@ def _done(tasks: Sequence[_Task], jobs: int) -> Iterator[list[Run]]:
 
 def _runs(task: _Task) -> list[Run]:
     """Compute a task; its geometry is made anew, which is quick beside a run and needs no copy of it."""
-    place = place_of(task.settings)
+    place = place_again(task.settings)
     return [run(place, task.settings, block, task.seed, task.active, task.keep and block == INTACT)
             for block in task.settings.blocks]
 

@@ -22,7 +22,7 @@ from spatial.scenarios.heterosynaptic.model import (
     binned,
     case,
     heterosynaptic,
-    place_of,
+    place_again,
     silent,
 )
 from spatial.scenarios.heterosynaptic.settings import (
@@ -105,7 +105,7 @@ def summary(found: Heterosynaptic) -> dict[str, Any]:
 
 def _length(settings: HeterosynapticSettings) -> float:
     """Length constant of D-serine in the tissue, in closed form [um]."""
-    species = case(place_of(settings), settings, INTACT, 0, 0).species["D-serine"]
+    species = case(place_again(settings), settings, INTACT, 0, 0).species["D-serine"]
     return length_constant(apparent_diffusion(species.D, LAMBDA), settings.tripartite.d_serine_loss)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial.geometry.grid import laid_through
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Highest
@@ -80,9 +81,11 @@ def summary(experiment: Experiment, recording: Recording, settings: Settings) ->
 
 
 def mesh_summary(mesh: Mesh) -> dict[str, Any]:
-    """The places of a mesh: how many elements, and how large."""
-    return {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
-            for name, place in mesh.places.items()}
+    """The places of a mesh: how many elements, how large, and whether bricks are laid through a cell."""
+    sizes = {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
+             for name, place in mesh.places.items()}
+    notes = {name: list(laid_through(mesh, name)) for name in mesh}
+    return {name: size | ({"note": notes[name]} if notes[name] else {}) for name, size in sizes.items()}
 
 
 def _synapses(experiment: Experiment, recording: Recording) -> list[dict[str, Any]]:
