@@ -149,7 +149,7 @@ class AtTimes:
 
     `change(c, t, rng)` returns the gain of each species per measure of the mechanism's place at the instant `t`.
     Where each element has times of its own, give all of them and change those whose time has come
-    (`synapses.spikes.all_times` and `firing`).
+    (`synapses.spikes.Timetable`).
     """
 
     times: Floats  # (k,) s
