@@ -100,15 +100,17 @@ def whole(name: str, value: Any, least: int = 0) -> None:
 
 def fraction(name: str, value: Any) -> None:
     """Check that `value` is a part of a whole that is not empty: a number above 0, at most 1."""
-    if not _is_numeric(value) or np.ndim(value) or not 0 < value <= 1:
-        raise InputError(f"{name} is {shown(value)}; it must be a number above 0, at most 1")
+    positive(name, value)
+    if value > 1:
+        raise InputError(f"{name} is {float(value):g}; it is a part of the whole, at most 1: write 0.2 for 20 %")
 
 
-def valence(name: str, value: Any) -> None:
-    """Check that `value` can be the valence of an ion: a whole number from -10 to 10 that is not 0."""
-    if not _is_numeric(value) or np.ndim(value) or not 0 < abs(value) <= MOST_CHARGES or value != int(value):
-        raise InputError(f"{name} is {shown(value)}; it must be a whole number from -{MOST_CHARGES} to {MOST_CHARGES} "
-                         "that is not 0")
+def valence(name: str, value: Any, may_be_zero: bool = False) -> None:
+    """Check that `value` can be the valence of an ion: a whole number from -10 to 10 and, by default, not 0."""
+    is_one = _is_numeric(value) and np.ndim(value) == 0 and abs(value) <= MOST_CHARGES and value == int(value)
+    if not is_one or (value == 0 and not may_be_zero):
+        raise InputError(f"{name} is {shown(value)}; it must be a whole number from -{MOST_CHARGES} to {MOST_CHARGES}"
+                         + ("" if may_be_zero else " that is not 0"))
 
 
 def own(owner: Any, *names: str) -> None:

@@ -153,8 +153,8 @@ class AtTimes:
 
     `change(c, t, rng)` returns the gain of each species per measure of the mechanism's place at the instant `t`.
     Where each element has times of its own, give all of them and change those whose time has come
-    (`synapses.spikes.all_times` and `firing`). Where the rates of the mechanism read the time, give the times at which
-    they jump, and `longest`: from the first of the times to the last no step is longer.
+    (`synapses.spikes.Timetable`). Where the rates of the mechanism read the time, give the times at which they jump,
+    and `longest`: from the first of the times to the last no step is longer.
     """
 
     times: Floats  # (k,) s

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from spatial import checks
+
 um: Final = 1.0
 nm: Final = 1e-3
 mm: Final = 1e3
@@ -42,6 +44,8 @@ def ion_flux(current: float, valence: int) -> float:
 
     1 pA of Ca2+ is 5182.1 uM um^3/s (Faraday's law).
     """
+    checks.number("current", current, may_be_negative=True)
+    checks.valence("valence", valence)
     picoampere_to_amount = 1e-12 / FARADAY / 1e-21  # A -> mol/s -> uM um^3/s
     return current * picoampere_to_amount / valence
 
@@ -59,4 +63,5 @@ def nernst(outside: Any, inside: Any, valence: int, temperature: float) -> Any:
 
     A concentration of nothing counts as a trace, so that the potential is large and not infinite.
     """
+    checks.valence("valence", valence)
     return thermal_voltage(temperature) / valence * np.log(np.maximum(outside, TRACE) / np.maximum(inside, TRACE))

@@ -2,22 +2,28 @@
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from spatial._engine.methods.electrolyte import Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.resting_state import rest
 from spatial._engine.system.layout import State
 from spatial.checks import InputError, Unusual
 from spatial.geometry.grid import grid
+from spatial.geometry.load import load, save
 from spatial.geometry.place import Mesh, Place
+from spatial.geometry.shapes import ball
+from spatial.geometry.shells import shells
+from spatial.geometry.tetrahedra import Region
 from spatial.geometry.well_mixed import pool
 from spatial.model import AtTimes, Model, Species
 from spatial.observe.probes import Probe, each, mean
 from spatial.simulate import simulate
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
+from spatial.units import ion_flux, nernst
 
 VOLUME = pool("v", [1.0])
 C = Species("c", VOLUME, 1.0)
@@ -207,3 +213,45 @@ def test_the_last_row_is_after_the_event_at_the_end():
 def test_rows_are_as_far_apart_as_asked_to_rounding():
     times = np.arange(1, 10) / 10
     assert simulate(model(*times), 1.0, every=0.1).times == pytest.approx(np.arange(11) / 10)
+
+
+MEDIA = {
+    "a volume fraction in %": (lambda: Region("ecs", volume_fraction=20.0),
+                               "region 'ecs': volume_fraction is 20; it is a part of the whole, at most 1"),
+    "a volume fraction of 0": (lambda: Region("ecs", volume_fraction=0.0),
+                               "region 'ecs': volume_fraction is 0; it must"),
+    "a grid's in %": (lambda: grid("ecs", (0, 0, 0), (1, 1, 1), 0.5, 20.0),
+                      "volume_fraction goes from 20 to 20; it must"),
+    "shells' in %": (lambda: shells("ecs", np.array([0.0, 1.0, 2.0]), 20.0),
+                     "ecs: volume fraction is 20; it is a part"),
+    "D over D*, not lambda": (lambda: Region("ecs", tortuosity=0.4),
+                              "region 'ecs': tortuosity is 0.4; it must be >= 1"),
+    "a grid's tortuosity": (lambda: grid("ecs", (0, 0, 0), (1, 1, 1), 0.5, 0.2, 0.6),
+                            "tortuosity is 0.6; it must be >= 1"),
+    "along one axis": (lambda: Region("ecs", tortuosity=(1.6, 0.5, 1.6)),
+                       "tortuosity along y is 0.5; it must be >= 1"),
+    "in a matrix": (lambda: Region("ecs", tortuosity=np.diag([2.0, 2.0, 0.5])),
+                    "tortuosity along an axis of the matrix is 0.5; it must be >= 1"),
+    "a valence of 0": (lambda: ion_flux(1.0, 0),
+                       "valence is 0; it must be a whole number from -10 to 10 that is not 0"),
+    "a valence of 1.5": (lambda: nernst(3.0, 140.0, 1.5, 310.0), "valence is 1.5; it must be a whole number"),
+    "a charge in C": (lambda: ion_flux(1.0, 96485), "valence is 96485; it must be a whole number from -10 to 10"),
+    "an ion's valence": (lambda: Electrolyte({C: 11}), "the valence of <c in v> is 11; it must be a whole number"),
+}
+
+
+@pytest.mark.parametrize("name", MEDIA)
+def test_media_and_ions_that_there_are_not_are_refused(name):
+    call, words = MEDIA[name]
+    with pytest.raises(InputError, match=re.escape(words)):
+        call()
+
+
+def test_a_mesh_file_in_nanometres_is_warned_of(tmp_path):
+    path = tmp_path / "ball.msh"
+    save(replace(ball(0.5, 0.3), points=ball(0.5, 0.3).points * 1000), path)
+    with pytest.warns(Unusual, match=r"its extent is .* um, more than 100 um; if .* nanometres pass unit=nm"):
+        load(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Unusual)
+        load(path, unit=1e-3)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
+from spatial.geometry.tortuosity import checked
 from spatial.units import um
 
 SYNAPSES = 1.69 / um**3  # in CA1: 0.465 um to the nearest neighbour (Rusakov & Kullmann 1998) if Poisson
@@ -63,7 +64,7 @@ def reach(place: Place, times: Floats, values: Floats, threshold: float, source:
     """
     times, values = np.asarray(times, float), np.asarray(values, float)
     checks.positive("threshold", threshold)
-    checks.positive("volume fraction", volume_fraction)
+    checks.fraction("volume fraction", volume_fraction)
     if values.shape != (len(times), len(place)):
         raise InputError(f"values have shape {values.shape}; for {len(times)} times in {place.name!r} they must "
                          f"have {(len(times), len(place))}")
@@ -125,7 +126,7 @@ def largest_radius(amount: float, threshold: float, volume_fraction: float = 1.0
 def apparent_diffusion(D: float, tortuosity: float) -> float:
     """D* = D/lambda^2 [um^2/s] of a homogenised medium (biophysics A7)."""
     checks.number("D", D)
-    checks.positive("tortuosity", tortuosity)
+    checked(tortuosity, "tortuosity")
     return D / tortuosity**2
 
 
@@ -236,7 +237,7 @@ def overlap(place: Place, one: Floats, other: Floats, threshold: float, volume_f
     clears them is not saturated.
     """
     checks.positive("threshold", threshold)
-    checks.positive("volume fraction", volume_fraction)
+    checks.fraction("volume fraction", volume_fraction)
     one, other = np.atleast_2d(one), np.atleast_2d(other)
     if one.shape != other.shape or one.shape[1] != len(place):
         raise InputError(f"two fields of shapes {one.shape} and {other.shape} cannot be summed in {place.name!r}, "

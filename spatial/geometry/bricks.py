@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.geometry.tortuosity import Tortuosity, along_axes
+from spatial.geometry.tortuosity import Tortuosity, along_axes, checked
 
 MOST_BRICKS = 1e8
 
@@ -84,9 +84,9 @@ def _fractions(name: str, volume_fraction: float | Floats, shape: tuple[int, ...
     alpha = np.asarray(volume_fraction, float)
     if alpha.shape not in ((), shape):
         raise InputError(f"grid {name!r}: volume_fraction has shape {alpha.shape}; the grid has {shape} bricks")
-    if not (np.isfinite(alpha).all() and (alpha >= 0).all() and (alpha > 0).any()):
+    if not ((alpha >= 0).all() and (alpha <= 1).all() and (alpha > 0).any()):
         raise InputError(f"grid {name!r}: volume_fraction goes from {alpha.min():g} to {alpha.max():g}; it must be "
-                         ">= 0 and not 0 everywhere")
+                         ">= 0, at most 1, and not 0 everywhere")
     return np.broadcast_to(alpha, shape)
 
 
@@ -98,7 +98,7 @@ def _tortuosities(name: str, tortuosity: Tortuosity | Floats, shape: tuple[int, 
     values = np.asarray(tortuosity, float)
     if values.shape != shape:
         raise InputError(f"{what} has shape {values.shape}; the grid has {shape} bricks")
-    positive(what, float(values.min() if np.isfinite(values).all() else np.nan))
+    checked(float(values.min() if np.isfinite(values).all() else np.nan), what)
     return np.stack([values] * 3)
 
 

@@ -95,10 +95,11 @@ def _region(name: str) -> Region:
         tortuosity = _numbers(given.pop("tortuosity", "1"))
         values: dict[str, Any] = {key: float(value) for key, value in given.items()}
         region = Region(place, part=part or None, **values)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError):
         raise InputError(f"region {name!r} must be a place, and may have a number as volume_fraction= "
                          "and 1, 3, 6 or 9 numbers with commas between them as tortuosity=") from None
-    positive(f"region {name!r}: volume_fraction", region.volume_fraction)
     return replace(region, tortuosity=checked(tortuosity, f"region {name!r}: tortuosity"))
 
 

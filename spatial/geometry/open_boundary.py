@@ -84,7 +84,7 @@ def far_permeability(far: Place, inside: Place, D: float, centre: ArrayLike = (0
     centre to its face. Where a boundary faces the centre it is 0. Raises `InputError` for what makes no sense.
     """
     checks.positive("open boundary: D", D)
-    checks.positive("open boundary: volume fraction", volume_fraction)
+    checks.fraction("open boundary: volume fraction", volume_fraction)
     checks.number("open boundary: loss", loss)
     L = matrix(checked(tortuosity, "open boundary: tortuosity"))
     normal, depth = outward(far, inside)

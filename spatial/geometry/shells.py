@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, fraction, positive
 from spatial.geometry.place import Floats, Place
+from spatial.geometry.tortuosity import checked
 
 _FEWEST = 2
 
@@ -55,5 +56,5 @@ def _check(name: str, edges: Floats, volume_fraction: float, tortuosity: float) 
     """Raise `InputError` for edges that do not grow from 0 or more, or a medium that there is not."""
     if len(edges) < _FEWEST or not (np.isfinite(edges).all() and edges[0] >= 0 and (np.diff(edges) > 0).all()):
         raise InputError(f"the edges of {name!r} must be {_FEWEST} or more lengths >= 0 um, each larger than the last")
-    positive(f"{name}: volume fraction", volume_fraction)
-    positive(f"{name}: tortuosity", tortuosity)
+    fraction(f"{name}: volume fraction", volume_fraction)
+    checked(tortuosity, f"{name}: tortuosity")

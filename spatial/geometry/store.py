@@ -6,6 +6,7 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE
+from spatial.geometry.tortuosity import checked
 from spatial.units import um
 
 ER = "er"
@@ -23,7 +24,7 @@ def with_store(mesh: Mesh, volume_ratio: float = 0.185, surface_to_volume: float
     """
     checks.positive("with_store: volume_ratio", volume_ratio)
     checks.positive("with_store: surface_to_volume [1/um]", surface_to_volume)
-    checks.positive("with_store: tortuosity", tortuosity)
+    checked(tortuosity, "with_store: tortuosity")
     for name in (ER, ER_MEMBRANE):
         if name in mesh:
             raise InputError(f"this mesh has a place {name!r} already; a co-located ER is for a mesh without one")

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from spatial.checks import InputError
+from spatial.checks import InputError, fraction, kinds
 from spatial.frozen import Frozen
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tortuosity import Tortuosity, checked
@@ -21,7 +21,7 @@ class Region:
     """What a set of tetrahedra is: resolved tissue, or a homogenised medium standing in for it.
 
     Regions of the same place are one place: concentration and flux are continuous between them.
-    Raises `InputError` for a tortuosity that is none; lists and arrays of numbers become tuples.
+    Raises `InputError` for a tortuosity or a volume fraction that is none; lists and arrays of numbers become tuples.
     """
 
     place: str
@@ -31,6 +31,8 @@ class Region:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tortuosity", checked(self.tortuosity, f"region {self.place!r}: tortuosity"))
+        kinds(self)
+        fraction(f"region {self.place!r}: volume_fraction", self.volume_fraction)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,8 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 
+_ROUNDING = 1e-9
+
 Tortuosity = float | tuple[float, float, float] | tuple[tuple[float, float, float], ...]
 """lambda, with D* = D / lambda^2; or (lx, ly, lz), D* = D / l^2 along each axis; or the rows of a symmetric positive
 definite 3 x 3 matrix L, with D* = D (L L)^-1."""
@@ -20,17 +22,25 @@ def checked(value: Any, what: str) -> Tortuosity:
     except (TypeError, ValueError):
         L = np.zeros(0)
     if L.ndim == 0:
-        checks.positive(what, float(L))
+        _check_slower(what, float(L))
         return float(L)
     if L.shape == (3,):
         for axis, each in zip("xyz", L.tolist(), strict=True):
-            checks.positive(f"{what} along {axis}", each)
+            _check_slower(f"{what} along {axis}", each)
         return (float(L[0]), float(L[1]), float(L[2]))
     if L.shape != (3, 3):
         raise InputError(f"{what} is {value!r}; it must be a number, three along x, y, z, or a 3 x 3 matrix")
     if not (np.isfinite(L).all() and np.allclose(L, L.T, rtol=1e-9, atol=1e-12) and np.linalg.eigvalsh(L)[0] > 0):
         raise InputError(f"{what} is the matrix {L.tolist()}; it must be symmetric and positive definite")
+    _check_slower(f"{what} along an axis of the matrix", float(np.linalg.eigvalsh(L)[0]))
     return tuple((float(a), float(b), float(c)) for a, b, c in (L + L.T) / 2)
+
+
+def _check_slower(what: str, value: float) -> None:
+    """Raise `InputError` for a tortuosity below 1, to rounding: no medium speeds a molecule up."""
+    checks.positive(what, value)
+    if value < 1 - _ROUNDING:
+        raise InputError(f"{what} is {value:g}; it must be >= 1, for what is in the way makes diffusion slower")
 
 
 def matrix(tortuosity: Tortuosity) -> Floats:

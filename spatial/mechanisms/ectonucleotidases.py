@@ -92,6 +92,6 @@ def surface_rate(rate: float, volume_fraction: float, membrane: float) -> float:
     uM um/s, one in 1/s a permeability [um/s].
     """
     checks.number("surface rate: rate", rate)
-    checks.positive("surface rate: volume fraction", volume_fraction)
+    checks.fraction("surface rate: volume fraction", volume_fraction)
     checks.positive("surface rate: membrane area", membrane)
     return rate * volume_fraction / membrane

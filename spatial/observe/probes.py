@@ -3,13 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from spatial.checks import InputError, kinds, number
 from spatial.geometry.contact import check_contact, touched
+from spatial.geometry.interpolate import among
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Concentrations, Species
 from spatial.view import View
+
+_FEW = 4  # positions that the name of a probe lists
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +29,9 @@ class Probe:
     name: str
     unit: str
     read: Callable[[Concentrations], Floats | float]
+
+    def __post_init__(self) -> None:
+        kinds(self)
 
 
 def mean(species: Species) -> Probe:
@@ -48,10 +57,19 @@ def each(species: Species) -> Probe:
     return Probe(species.name, species.unit, partial(_everywhere, species))
 
 
-def at(species: Species, positions: Floats | Sequence[Sequence[float]]) -> Probe:
-    """The value at the elements nearest to (k, 3) positions [um]."""
-    elements = species.place.nearest(np.asarray(positions, float))
-    return Probe(f"{species.name} at points", species.unit, partial(_at_elements, species, elements))
+def at(species: Species, positions: ArrayLike, name: str = "") -> Probe:
+    """The value at (k, 3) positions [um], or at one of three numbers.
+
+    Between the vertices of tetrahedra, and between the middles of bricks and shells, it is interpolated linearly; on
+    other places it is that of the nearest element. Without a `name` the probe is called "calcium at points" and the
+    positions; `recording["calcium at points"]` finds it where it is the only one. Raises `InputError` for positions
+    that are no numbers, or lie outside the place.
+    """
+    what = f"position of {species.name!r}"
+    points = _positions(what, positions)
+    elements, parts = among(species.place, points, what)
+    called = name or f"{species.name} at points ({_listed(points)})"
+    return Probe(called, species.unit, partial(_between_elements, species, elements, parts))
 
 
 def over(species: Species, points: Species) -> Probe:
@@ -101,6 +119,22 @@ def _around(name: str, where: Place, species: Species) -> Ints:
     return np.arange(len(where)) if elements is None else elements
 
 
+def _positions(what: str, positions: ArrayLike) -> Floats:
+    """(k, 3) positions [um]. Raises `InputError` for what are none."""
+    number(what, positions, may_be_negative=True)
+    points = np.atleast_2d(np.asarray(positions, float))
+    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
+        raise InputError(f"{what}: they have shape {np.shape(positions)}; give (k, 3) numbers, x, y and z of each")
+    return points
+
+
+def _listed(points: Floats) -> str:
+    """A few positions in words; of many the first and a digest, by which others have another name."""
+    if len(points) <= _FEW:
+        return "; ".join(", ".join(f"{x:.6g}" for x in point) for point in points)
+    return f"{_listed(points[:1])} and {len(points) - 1} more, {blake2b(points.tobytes(), digest_size=4).hexdigest()}"
+
+
 def _weighted(species: Species, weight: Floats, c: Concentrations) -> float:
     return float(weight @ c[species])
 
@@ -133,6 +167,10 @@ def _everywhere(species: Species, c: Concentrations) -> Floats:
 
 def _at_elements(species: Species, elements: Ints, c: Concentrations) -> Floats:
     return np.asarray(c[species][elements])
+
+
+def _between_elements(species: Species, elements: Ints, parts: Floats, c: Concentrations) -> Floats:
+    return np.asarray((c[species][elements] * parts).sum(axis=1))
 
 
 def _nearby(name: str, where: Place, read: Callable[[Concentrations], Floats | float], c: Concentrations) -> Floats:

@@ -42,8 +42,13 @@ class Recording:
         self.__post_init__()
 
     def __getitem__(self, name: str) -> Floats:
-        """(times,) values of a probe that reads one number, (times, k) of one that reads more."""
-        if name not in self.series:
-            raise InputError(f"no series {name!r} in this recording; it has {sorted(self.series)}")
-        values = self.series[name].values
+        """(times,) values of a probe that reads one number, (times, k) of one that reads more.
+
+        What stands in brackets at the end of a name, such as positions, may be left out where one series has the rest.
+        """
+        names = [name] if name in self.series else [known for known in self.series if known.startswith(f"{name} (")]
+        if len(names) != 1:
+            several = f"{len(names)} series are called" if names else "no series"
+            raise InputError(f"{several} {name!r} in this recording; it has {sorted(self.series)}")
+        values = self.series[names[0]].values
         return values[:, 0] if values.shape[1] == 1 else values

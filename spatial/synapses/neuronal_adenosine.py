@@ -1,13 +1,14 @@
 """Adenosine that neurons let go themselves, after spikes and not through ATP."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Reaction, Species
-from spatial.synapses.spikes import all_times, check_trains, firing
+from spatial.synapses.spikes import Timetable, check_trains
 from spatial.units import molecule, s
 
 
@@ -30,10 +31,15 @@ class NeuronalAdenosine:
         checks.parameters(self, above_zero=("tau",))
         check_trains(self.trains, len(self.where))
 
+    @cached_property
+    def _spikes(self) -> Timetable:
+        """The spikes of all trains in order."""
+        return Timetable.of(self.trains)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Each spike makes adenosine in the cell."""
-        return (AtTimes(all_times(self.trains), (self.pending,), (), self._fire),)
+        return (AtTimes(self._spikes.instants, (self.pending,), (), self._fire),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine let out [uM um^3/s]."""
@@ -46,4 +52,4 @@ class NeuronalAdenosine:
 
     def _fire(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What a spike makes at each synapse that fires at `t`."""
-        return {self.pending: self.per_spike * firing(self.trains, t)}
+        return {self.pending: self.per_spike * self._spikes.firing(t)}

@@ -1,6 +1,7 @@
 """K+ that leaves neurons with every spike, at synapses and along axons."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from spatial.checks import sized
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
 from spatial.model import AtTimes, Concentrations, Event, Gains, Species, gained
-from spatial.synapses.spikes import all_times, check_trains, firing
+from spatial.synapses.spikes import Timetable, check_trains
 from spatial.units import ion_flux, mV
 
 LEAST = ion_flux(CAPACITANCE * 100 * mV, valence=1)  # 1 uF/cm^2 x 100 mV; biophysics A10
@@ -44,12 +45,17 @@ class PotassiumRelease:
             raise checks.InputError(f"PotassiumRelease: axon goes up to {np.max(self.axon)}; with {len(self.trains)} "
                                     f"trains it must be 0 to {len(self.trains) - 1}")
 
+    @cached_property
+    def _spikes(self) -> Timetable:
+        """The spikes of all trains in order."""
+        return Timetable.of(self.trains)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """K+ leaves and Na+ enters at each spike."""
         taken = [species for species in (self.inside, self.sodium) if species is not None]
         changes = (self.potassium, *taken, *gained(self.sodium_inside, 0.0))
-        return (AtTimes(all_times(self.trains), changes, tuple(taken), self.spike),)
+        return (AtTimes(self._spikes.instants, changes, tuple(taken), self.spike),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing: only spikes act."""
@@ -57,7 +63,7 @@ class PotassiumRelease:
 
     def spike(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """K+ out and Na+ in where a spike passes at `t`."""
-        fires = firing(self.trains, t)
+        fires = self._spikes.firing(t)
         out = self.per_spike * (fires if self.axon is None else fires[self.axon])
         return {self.potassium: out, **gained(self.inside, -out), **gained(self.sodium, -out),
                 **gained(self.sodium_inside, out)}

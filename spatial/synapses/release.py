@@ -1,6 +1,7 @@
 """Presynaptic release: short-term plasticity, under adenosine."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.receptors import K_A1, release_probability
-from spatial.synapses.spikes import all_times, check_trains, firing
+from spatial.synapses.spikes import Timetable, check_trains
 from spatial.units import molecule, s
 
 
@@ -68,11 +69,16 @@ class TsodyksMarkram:
         checks.own(self, "u", "x", "released")
         check_trains(self.trains, len(self.where))
 
+    @cached_property
+    def _spikes(self) -> Timetable:
+        """The spikes of all trains in order."""
+        return Timetable.of(self.trains)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Release at each spike."""
         changes = (self.u, self.x, self.glutamate, self.released)
-        return (AtTimes(all_times(self.trains), changes, (self.x,), self._fire),)
+        return (AtTimes(self._spikes.instants, changes, (self.x,), self._fire),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Recovery of the resource and decay of facilitation [1/s]."""
@@ -80,7 +86,7 @@ class TsodyksMarkram:
 
     def _fire(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What a spike releases at each synapse that fires at `t`."""
-        return self.spike(c, firing(self.trains, t))
+        return self.spike(c, self._spikes.firing(t))
 
     def spike(self, c: Concentrations, pre: Floats) -> Gains:
         """What a spike releases at each synapse where `pre` (n,) is 1; nothing where it is 0."""

@@ -1,12 +1,13 @@
 """Spike trains: sorted times [s], known beforehand or found where a potential rises through a threshold."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spatial import checks
 from spatial.checks import InputError, number, positive
-from spatial.geometry.place import Floats
+from spatial.geometry.place import Floats, Ints
 from spatial.model import Concentrations, Species
 
 
@@ -70,17 +71,36 @@ def check_trains(trains: tuple[Floats, ...], count: int, of: str = "synapse") ->
             raise InputError(f"the spike train of {of} {k} must hold finite, growing times >= 0")
 
 
-def firing(trains: tuple[Floats, ...], t: float) -> Floats:
-    """(n,) 1 for each synapse whose train has a spike at `t`, else 0."""
-    ends = np.cumsum([len(train) for train in trains])
-    fires = np.zeros(len(trains))
-    fires[np.searchsorted(ends, np.flatnonzero(_flat(trains) == t), side="right")] = 1.0
-    return fires
+@dataclass(frozen=True, eq=False)
+class Timetable:
+    """The spikes of n trains in order of time, so that who fires at a time is found without looking through them all.
 
+    A mechanism that keeps one spends as much on a spike however many are still to come.
+    """
 
-def all_times(trains: tuple[Floats, ...]) -> Floats:
-    """Sorted times at which any train has a spike."""
-    return np.unique(_flat(trains))
+    times: Floats  # (k,) s, sorted
+    train: Ints  # (k,) the train of each
+    count: int  # n
+
+    @classmethod
+    def of(cls, trains: tuple[Floats, ...]) -> "Timetable":
+        """The spikes of these trains."""
+        times = _flat(trains)
+        order = np.argsort(times, kind="stable")
+        train = np.repeat(np.arange(len(trains)), [len(each) for each in trains])
+        return cls(times[order], train[order], len(trains))
+
+    @cached_property
+    def instants(self) -> Floats:
+        """Sorted times at which any train has a spike [s]."""
+        return np.unique(self.times)
+
+    def firing(self, t: float) -> Floats:
+        """(n,) 1 for each synapse whose train has a spike at `t`, else 0."""
+        first, last = np.searchsorted(self.times, t, side="left"), np.searchsorted(self.times, t, side="right")
+        fires = np.zeros(self.count)
+        fires[self.train[first:last]] = 1.0
+        return fires
 
 
 def _flat(trains: tuple[Floats, ...]) -> Floats:

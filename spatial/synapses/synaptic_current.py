@@ -1,6 +1,7 @@
 """Currents through AMPA and NMDA receptors into the postsynaptic neuron, and the Ca2+ they bring to the spine."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Held, Species, level
-from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
+from spatial.synapses.plasticity.pairs import PairedSpikes, Post, check_pairs
 from spatial.synapses.receptors import EC50_D_SERINE, coagonist_occupancy, nmda_open
 from spatial.units import ion_flux, ms, mV, pA, uM, um3
 
@@ -105,10 +106,15 @@ class BackPropagation:
         """Nothing: only spikes act."""
         return {}
 
+    @cached_property
+    def _pairs(self) -> PairedSpikes:
+        """The spikes of both sides in order."""
+        return PairedSpikes.of((), self.post)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Each spike brings Ca2+ to every spine of its neuron."""
-        return spikes((), self.post, (self.calcium,), (), self._arrive)
+        return self._pairs.events((self.calcium,), (), self._arrive)
 
     def _arrive(self, c: Concentrations, pre: Any, post: Any) -> Gains:
         """What spikes of the neuron bring to its spines [uM]."""

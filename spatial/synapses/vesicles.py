@@ -1,6 +1,7 @@
 """Presynaptic release vesicle by vesicle, with what chance does drawn beforehand."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Species
 from spatial.synapses.release import ReleaseProbability
-from spatial.synapses.spikes import all_times, check_trains, firing
+from spatial.synapses.spikes import Timetable, check_trains
 from spatial.units import molecule, s
 
 
@@ -76,11 +77,16 @@ class StochasticRelease:
         """N, the slots of a synapse."""
         return self.draws.release.shape[1]
 
+    @cached_property
+    def _spikes(self) -> Timetable:
+        """The spikes of all trains in order."""
+        return Timetable.of(self.trains)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Release at each spike."""
         changes = (self.u, self.docked, self.fired, self.since, self.glutamate, self.released)
-        return (AtTimes(all_times(self.trains), changes, (self.docked, self.since), self._fire),)
+        return (AtTimes(self._spikes.instants, changes, (self.docked, self.since), self._fire),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of facilitation [1/s], and the time that passes [s/s]."""
@@ -88,7 +94,7 @@ class StochasticRelease:
 
     def _fire(self, c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
         """What a spike releases at each synapse that fires at `t`."""
-        return self.spike(c, firing(self.trains, t))
+        return self.spike(c, self._spikes.firing(t))
 
     def spike(self, c: Concentrations, pre: Floats) -> Gains:
         """What a spike releases at each synapse where `pre` (n,) is 1; nothing where it is 0."""

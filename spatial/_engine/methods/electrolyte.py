@@ -7,9 +7,10 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.csgraph import connected_components
 
+from spatial import checks
 from spatial._engine.system.layout import Layout
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import InputError, positive
+from spatial.checks import InputError
 from spatial.geometry.contact import check_contact
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Gains, Mechanism, Species
@@ -41,15 +42,15 @@ class Electrolyte:
     across it that no ion of the model carries is an error, as is what makes charge.
     """
 
-    valences: Mapping[Species, int]
+    valences: Mapping[Species, float]  # whole numbers; 0 drifts with nothing
     capacitors: tuple[Capacitor, ...] = ()
     temperature: float = 310.0  # choice: the body's
 
     def __post_init__(self) -> None:
-        positive("electrolyte: temperature [K]", self.temperature)
+        checks.kinds(self)
+        checks.positive("electrolyte: temperature [K]", self.temperature)
         for ion, valence in self.valences.items():
-            if valence != int(valence):
-                raise InputError(f"the valence of {ion!r} is {valence:g}; it must be a whole number")
+            checks.valence(f"the valence of {ion!r}", valence, may_be_zero=True)
             if ion.place.dimension != 3:
                 raise InputError(f"{ion!r} is an ion on {ion.place!r}; ions that drift live in a volume")
 

@@ -44,11 +44,12 @@ class Events:
     @cached_property
     def instants(self) -> Floats:
         """(k,) sorted times at which something happens."""
-        return np.array(sorted(set[float]().union(*self._times)))
+        return np.unique(np.concatenate([np.zeros(0), *self._times]))
 
     @cached_property
-    def _times(self) -> tuple[frozenset[float], ...]:
-        return tuple(frozenset(np.asarray(event.times, float).tolist()) for _, event in self.at_times)
+    def _times(self) -> tuple[Floats, ...]:
+        """The sorted times of each AtTimes: whether it acts at an instant is found without looking through them all."""
+        return tuple(np.unique(np.asarray(event.times, float)) for _, event in self.at_times)
 
     def longest(self, t: float) -> float:
         """Return how long a step from `t` may be at most [s], as events that bound steps between their times say."""
@@ -63,7 +64,7 @@ class Events:
     def named_at(self, t: float) -> str:
         """Who acts at the instant `t`: the kinds of mechanism, or "an event" where none is known beforehand."""
         kinds = [type(mechanism).__name__ for (mechanism, _), times in zip(self.at_times, self._times, strict=True)
-                 if t in times]
+                 if _is_among(t, times)]
         return " and ".join(dict.fromkeys(kinds)) or "an event"
 
     @property
@@ -103,7 +104,7 @@ class Events:
     def at_instant(self, u: Floats, t: float, rng: np.random.Generator, deposit: Deposit,
                    heights: Heights) -> tuple[bool, Heights]:
         """Let all that happens at the instant `t` act on `u`; whether something did, and the heights after it."""
-        acting = [pair for pair, times in zip(self.at_times, self._times, strict=True) if t in times]
+        acting = [pair for pair, times in zip(self.at_times, self._times, strict=True) if _is_among(t, times)]
         if acting:
             before = u.copy()
             self._phase(u, t, deposit, [
@@ -202,6 +203,12 @@ def _acting_on(acts: Sequence[_Act], species: Species) -> str:
     """The kinds of mechanism whose events, of those that act together, change a species."""
     kinds = [type(act.mechanism).__name__ for act in acts if species in act.event.changes]
     return " and ".join(dict.fromkeys(kinds)) or "an event"
+
+
+def _is_among(t: float, times: Floats) -> bool:
+    """Whether a time is one of some sorted times."""
+    place = np.searchsorted(times, t)
+    return bool(place < len(times) and times[place] == t)
 
 
 def _its(mechanism: Mechanism, event: Event) -> str:

@@ -13,7 +13,7 @@ from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate
-from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
+from spatial.synapses.plasticity.pairs import PairedSpikes, Post, check_pairs
 from spatial.units import ms, s
 
 
@@ -39,10 +39,15 @@ class SpikeCalcium:
         checks.own(self, "calcium")
         check_pairs(self.trains, self.post, len(self.where))
 
+    @cached_property
+    def _pairs(self) -> PairedSpikes:
+        """The spikes of both sides in order."""
+        return PairedSpikes.of(self._arrivals, self.post)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Each spike brings Ca2+, presynaptic ones after the delay."""
-        return spikes(self._arrivals, self.post, (self.calcium,), (), self.spike)
+        return self._pairs.events((self.calcium,), (), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of Ca2+ [1/s]."""

@@ -1,6 +1,7 @@
 """Spikes on both sides of a synapse: the presynaptic trains, and the neuron's spikes, known or as it makes them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Concentrations, Event, Gains, OnRise, Species
-from spatial.synapses.spikes import Firing, all_times, check_trains, firing
+from spatial.synapses.spikes import Firing, Timetable, check_trains
 
 AtSpikes = Callable[[Concentrations, Any, Any], Gains]
 """The gains of a mechanism from what it sees and where spikes are, presynaptic and postsynaptic."""
@@ -23,33 +24,37 @@ def check_pairs(trains: tuple[Floats, ...], post: Post, synapses: int) -> None:
     check_trains(_known(post), len(_known(post)), "neuron")
 
 
-def known_times(trains: tuple[Floats, ...], post: Post) -> Floats:
-    """Sorted times of all spikes that are known, presynaptic and postsynaptic [s]."""
-    return all_times((*trains, *_known(post)))
+@dataclass(frozen=True, eq=False)
+class PairedSpikes:
+    """The spikes of both sides of n synapses in order of time; those that a neuron makes itself by its potential."""
 
+    pre: Timetable
+    known: Timetable  # of the neuron: one train, or none where it makes its own
+    made: Firing | None
 
-def spikes(trains: tuple[Floats, ...], post: Post, changes: tuple[Species, ...], takes: tuple[Species, ...],
-           change: AtSpikes) -> tuple[Event, ...]:
-    """The events of a mechanism that acts at the spikes of both sides of its synapses, known or as neurons make them.
+    @classmethod
+    def of(cls, trains: tuple[Floats, ...], post: Post) -> "PairedSpikes":
+        """The spikes of these trains and of the neuron."""
+        made = post if isinstance(post, Firing) else None
+        return cls(Timetable.of(trains), Timetable.of(_known(post)), made)
 
-    `change(c, pre, post)` returns its gains where `pre` and `post` (n,) are 1, and 0 where there is no spike.
-    """
+    def events(self, changes: tuple[Species, ...], takes: tuple[Species, ...], change: AtSpikes) -> tuple[Event, ...]:
+        """The events of a mechanism that acts at the spikes of both sides of its synapses.
 
-    def known(c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
-        return change(c, *fired(trains, post, t))
+        `change(c, pre, post)` returns its gains where `pre` and `post` (n,) are 1, and 0 where there is no spike.
+        """
 
-    def made(c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
-        return change(c, 0.0, risen.astype(float))
+        def known(c: Concentrations, t: float, rng: np.random.Generator) -> Gains:
+            return change(c, self.pre.firing(t), float(self.known.firing(t).any()))
 
-    events: tuple[Event, ...] = (AtTimes(known_times(trains, post), changes, takes, known),)
-    if isinstance(post, Firing):
-        events += (OnRise(lambda c, t: post.height(c), changes, takes, change=made),)
-    return events
+        def made(c: Concentrations, t: float, risen: NDArray[np.bool_], rng: np.random.Generator) -> Gains:
+            return change(c, 0.0, risen.astype(float))
 
-
-def fired(trains: tuple[Floats, ...], post: Post, t: float) -> tuple[Floats, float]:
-    """(n,) 1 for each synapse whose train has a spike at `t`, else 0; and 1 if the neuron is known to fire then."""
-    return firing(trains, t), float(any(np.any(train == t) for train in _known(post)))
+        at_times = AtTimes(np.union1d(self.pre.instants, self.known.instants), changes, takes, known)
+        firing = self.made
+        if firing is None:
+            return (at_times,)
+        return (at_times, OnRise(lambda c, t: firing.height(c), changes, takes, change=made))
 
 
 def _known(post: Post) -> tuple[Floats, ...]:

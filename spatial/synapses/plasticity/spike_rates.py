@@ -1,13 +1,14 @@
 """Firing rates of both sides of a synapse, as its spikes tell them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Species
-from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
+from spatial.synapses.plasticity.pairs import PairedSpikes, Post, check_pairs
 from spatial.units import ms
 
 
@@ -27,10 +28,15 @@ class SpikeRates:
         checks.own(self, "x", "y")
         check_pairs(self.trains, self.post, len(self.where))
 
+    @cached_property
+    def _pairs(self) -> PairedSpikes:
+        """The spikes of both sides in order."""
+        return PairedSpikes.of(self.trains, self.post)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Each spike counts."""
-        return spikes(self.trains, self.post, (self.x, self.y), (), self.spike)
+        return self._pairs.events((self.x, self.y), (), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """How fast past spikes are forgotten [Hz/s]."""

@@ -1,6 +1,7 @@
 """Spike-timing-dependent plasticity: each spike changes the weight at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from spatial.checks import InputError
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate
-from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
+from spatial.synapses.plasticity.pairs import PairedSpikes, Post, check_pairs
 from spatial.units import ms
 
 
@@ -46,11 +47,16 @@ class PairSTDP:
             raise InputError(f"PairSTDP: {self.weight.name!r} begins at {first[wrong][0]:g}; "
                              f"it must lie between 0 and w_max, {self.w_max:g}")
 
+    @cached_property
+    def _pairs(self) -> PairedSpikes:
+        """The spikes of both sides in order."""
+        return PairedSpikes.of(self.trains, self.post)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Spikes change the weight."""
         changes = (self.pre_trace, self.post_trace, self.weight)
-        return spikes(self.trains, self.post, changes, (self.weight,), self.spike)
+        return self._pairs.events(changes, (self.weight,), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of the traces [1/s]."""

@@ -10,7 +10,7 @@ from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.plasticity.gates import Gate
-from spatial.synapses.plasticity.pairs import Post, check_pairs, spikes
+from spatial.synapses.plasticity.pairs import PairedSpikes, Post, check_pairs
 from spatial.units import ms, s, uM
 
 
@@ -49,11 +49,16 @@ class ThreeFactorRule:
         checks.signed(self, "eligibility", "weight")
         check_pairs(self.trains, self.post, len(self.where))
 
+    @cached_property
+    def _pairs(self) -> PairedSpikes:
+        """The spikes of both sides in order."""
+        return PairedSpikes.of(self.trains, self.post)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """Spikes leave traces."""
         changes = (self.pre_trace, self.post_trace, self.eligibility)
-        return spikes(self.trains, self.post, changes, (), self.spike)
+        return self._pairs.events(changes, (), self.spike)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Decay of the traces, spill-over onto silent synapses, and the gated weight change [1/s]."""
