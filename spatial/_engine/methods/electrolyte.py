@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from spatial._engine.system.layout import Layout
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, kelvin, positive
 from spatial.geometry.contact import check_contact
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Gains, Mechanism, Species
@@ -47,6 +47,7 @@ class Electrolyte:
 
     def __post_init__(self) -> None:
         positive("electrolyte: temperature [K]", self.temperature)
+        kelvin("electrolyte: temperature", self.temperature)
         for ion, valence in self.valences.items():
             if valence != int(valence):
                 raise InputError(f"the valence of {ion!r} is {valence:g}; it must be a whole number")
