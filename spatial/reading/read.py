@@ -6,7 +6,14 @@ from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 from spatial.reading.no_effect import idle_mechanisms, late_events, never_made, unused_species
-from spatial.reading.sizes import far_from_all, far_from_any_place, far_from_defaults, far_from_parameters, swapped
+from spatial.reading.sizes import (
+    far_from_all,
+    far_from_any_place,
+    far_from_any_shape,
+    far_from_defaults,
+    far_from_parameters,
+    swapped,
+)
 from spatial.reading.twice import equal_mechanisms
 
 
@@ -41,3 +48,4 @@ def _sizes(system: System, u: Floats) -> Iterator[str]:
         yield from swapped(mechanism, states)
     yield from far_from_all(system.model.species, states)
     yield from far_from_any_place({species.place.name: species.place for species in system.model}.values())
+    yield from far_from_any_shape(system, u)

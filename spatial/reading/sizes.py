@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from spatial._engine.system.layout import State
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import SIZED, Sized
+from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Mechanism, Species
 from spatial.reading.parts import with_parts
@@ -18,7 +20,8 @@ _SWAPPED = 10.0  # times better, in all, that two values fit as each other than 
 _UNRESOLVED = 1000.0  # times the largest first value from which a scale hides what a species does
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
-_SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a volume as large as a place's element, or as the whole place
+_SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
+_THINNEST, _DEEPEST = 0.5 * nm, 1e3 * um  # volume over area where a membrane lets something through
 
 
 def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
@@ -111,16 +114,33 @@ def far_from_all(species: Iterable[Species], states: Sequence[State]) -> Iterato
 
 
 def far_from_any_place(places: Iterable[Place]) -> Iterator[str]:
-    """Yield a sentence for each place with volumes or areas that nothing in tissue has."""
+    """Yield a sentence for each place that is as a whole smaller or larger than anything in tissue."""
     for place in places:
         if place.dimension == 0:
             continue
-        side = {3: 1 / 3, 2: 1 / 2}[place.dimension]
-        smallest, largest = float(place.measure.min()) ** side, place.total ** side
-        if smallest < _SMALLEST or largest > _LARGEST:
+        side = place.total ** {3: 1 / 3, 2: 1 / 2}[place.dimension]
+        if not _SMALLEST < side < _LARGEST:
             kind = "volume" if place.dimension == 3 else "area"
-            yield (f"{place.name!r} has elements of {place.measure.min():.3g} {place.unit}, {place.total:.3g} in all; "
-                   f"is its {kind} in {place.unit}?")
+            yield f"{place.name!r} has {place.total:.3g} {place.unit} in all; is its {kind} in {place.unit}?"
+
+
+def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
+    """Yield a sentence for each membrane far larger or smaller than the volume that it lets something out of or into.
+
+    A place in which nothing is at first may be a ledger, of any volume.
+    """
+    state = system.state(u)
+    pairs = {(term.mechanism.where, species.place) for term in system.terms for species in term.reads
+             if state[species].any()}
+    for where, place in sorted(pairs, key=lambda pair: (pair[0].name, pair[1].name)):
+        elements = touched(where, place)
+        if where.dimension != 2 or place.dimension != 3 or elements is None:
+            continue
+        volume = float(place.measure[np.unique(elements)].sum())
+        depth = volume / where.total
+        if not _THINNEST < depth < _DEEPEST:
+            yield (f"{where.name!r} has {where.total:.3g} um^2 for {volume:.3g} um^3 of {place.name!r}, which makes it "
+                   f"{depth:.3g} um deep; is one of them in another unit?")
 
 
 def _default(field: Field[Any]) -> float | None:
