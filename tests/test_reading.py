@@ -290,8 +290,8 @@ def test_a_species_that_begins_too_high_or_hides_below_its_scale_is_named(others
     assert said in said_of(also=(a,), watch=[mean(a)])
 
 
-@pytest.mark.parametrize(("volume", "said"), [(1e-15, "elements of 1e-15 um^3, 1e-15 in all; is its volume in um^3?"),
-                                              (1e13, "elements of 1e+13 um^3, 1e+13 in all; is its volume in um^3?")])
+@pytest.mark.parametrize(("volume", "said"), [(1e-15, "'cell' has 1e-15 um^3 in all; is its volume in um^3?"),
+                                              (1e13, "'cell' has 1e+13 um^3 in all; is its volume in um^3?")])
 def test_a_volume_that_nothing_has_is_named(volume, said):
     a = Species("a", pool("cell", [volume]), 1.0)
     assert said in said_of(also=(a,), watch=[mean(a)])

@@ -22,6 +22,7 @@ class Buffer:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "free", "bound")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Binding [uM/s]."""

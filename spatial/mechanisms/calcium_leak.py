@@ -1,6 +1,6 @@
 """Leaks of Ca2+ into the cytosol: from the ER, and through the plasma membrane."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spatial import checks
 from spatial.checks import sized
@@ -14,12 +14,13 @@ class ERLeak:
     """Passive leak through the ER membrane, P (c_ER - c) (biophysics A2a)."""
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     permeability: float = 0.11 / s * 0.185 * 0.5 * um  # Om_L rho V_cyt/S_ER; De Pitta AM
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store into the cytosol [uM um/s]."""
@@ -43,6 +44,7 @@ class PlasmaLeak:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.unsigned(self, "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s]."""

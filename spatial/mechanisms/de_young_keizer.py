@@ -1,6 +1,6 @@
 """IP3 receptors with every binding site: De Young & Keizer's eight states, of which Li-Rinzel is the fast limit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -26,7 +26,7 @@ class DeYoungKeizer:
     """
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     ip3: Species  # cytosol
     states: tuple[Species, ...]  # on the ER membrane, part of subunits in each of STATES
@@ -47,6 +47,10 @@ class DeYoungKeizer:
         if len(self.states) != len(STATES):
             raise checks.InputError(f"DeYoungKeizer: {len(self.states)} species are given as states; "
                                     f"give one for each of {', '.join(STATES)}")
+        checks.own(self, "states")
+        checks.parts(self, "states")
+        checks.beside(self, "ip3", "calcium")
+        checks.unsigned(self, "calcium", "store", "ip3")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store into the cytosol [uM um/s], and the rates of the states [1/s], which add up to 0."""

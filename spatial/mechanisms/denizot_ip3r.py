@@ -47,6 +47,9 @@ class DenizotIP3R:
         if len(self.states) != len(STATES):
             raise checks.InputError(f"DenizotIP3R: {len(self.states)} species are given as states; "
                                     f"give one for each of {', '.join(STATES)}")
+        checks.own(self, "states")
+        checks.beside(self, "ip3", "calcium")
+        checks.unsigned(self, "calcium", "ip3")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ and IP3 [uM um/s on a membrane, uM um^3/s at points], and receptors [per um^2 or point and s]."""

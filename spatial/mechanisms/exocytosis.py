@@ -28,6 +28,7 @@ class Emptying:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
+        checks.own(self, "holding")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter let go [uM um^3/s]."""
@@ -57,6 +58,8 @@ class Exocytosis:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "docked", "fused")
+        checks.unsigned(self, "calcium")
         _check_docked(self)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
@@ -104,6 +107,8 @@ class BinomialExocytosis:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "docked", "fused")
+        checks.unsigned(self, "calcium")
         _check_probability(self, self.U)
         _check_docked(self)
 
@@ -152,6 +157,9 @@ class ThresholdExocytosis:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "x", "released")
+        checks.parts(self, "x")
+        checks.unsigned(self, "calcium")
         _check_probability(self, self.U)
 
     def rates(self, c: Concentrations, t: float) -> Gains:

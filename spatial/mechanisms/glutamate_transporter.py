@@ -43,6 +43,7 @@ class Transporter:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "free", "bound", "inward")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Binding, translocation and return [uM um/s]."""

@@ -31,6 +31,7 @@ class IonLeak:
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("V", "valence"), above_zero=("temperature",))
+        checks.kelvin("IonLeak: temperature", self.temperature)
         checks.each_element("IonLeak: g", self.g, self.where)
         if self.valence not in get_args(Valence):
             raise checks.InputError(f"IonLeak: valence is {self.valence}; it must be one of "

@@ -1,6 +1,6 @@
 """IP3 receptors: Ca2+ release from the ER, opened by IP3 and Ca2+, closed by Ca2+."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spatial import checks
 from spatial.checks import sized
@@ -14,7 +14,7 @@ class LiRinzel:
     """Li & Rinzel 1994 on the ER membrane: fast m, slow h. Parameters of De Pitta AM (biophysics A2a)."""
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     ip3: Species  # cytosol
     h: Species  # on the ER membrane, part of receptors not inactivated
@@ -27,6 +27,10 @@ class LiRinzel:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "h")
+        checks.parts(self, "h")
+        checks.beside(self, "ip3", "calcium")
+        checks.unsigned(self, "calcium", "store", "ip3")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store into the cytosol [uM um/s], and the gate's rate [1/s]."""

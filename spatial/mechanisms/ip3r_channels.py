@@ -1,7 +1,7 @@
 """IP3 receptors one by one: channels that open and close at random, in clusters on the ER."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
@@ -109,7 +109,7 @@ class IP3RChannels:
     """
 
     where: Place  # points that touch cytosol and ER
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     ip3: Species  # cytosol
     states: tuple[Species, ...]  # number of subunits (channels, if `scheme.together` is 1) in each state
@@ -127,6 +127,9 @@ class IP3RChannels:
         if len(self.states) != len(self.scheme.states):
             raise checks.InputError(f"IP3RChannels: {len(self.states)} species are given for the "
                                     f"{len(self.scheme.states)} states of its scheme; give one for each")
+        checks.own(self, "states", "open")
+        checks.beside(self, "ip3", "calcium")
+        checks.unsigned(self, "calcium", "store", "ip3")
         self._check_numbers()
 
     def _check_numbers(self) -> None:

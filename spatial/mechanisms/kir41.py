@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, gained, level
 from spatial.units import ion_flux, mM, mV, nernst, pA, um2
@@ -20,7 +21,7 @@ class Kir41:
     """
 
     where: Place  # plasma membrane
-    outside: Held = 3.082 * mM  # K+ of the ECS; Halnes 2013
+    outside: Held = sized(3.082 * mM, opposite="inside")  # K+ of the ECS; Halnes 2013
     inside: Held = 99.959 * mM  # K+ of the cytosol; Halnes 2013
     V: Held = -83.6 * mV  # Halnes 2013
     g: float | Floats = 16.96e-3 * pA / um2 / mV  # 16.96 S/m^2, a number or one for each element; Halnes 2013
@@ -35,6 +36,7 @@ class Kir41:
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("V",), above_zero=(
             "resting_outside", "resting_inside", "temperature", "opening_slope", "closing_slope"))
+        checks.kelvin("Kir41: temperature", self.temperature)
         checks.each_element("Kir41: g", self.g, self.where)
 
     def rates(self, c: Concentrations, t: float) -> Gains:

@@ -32,6 +32,10 @@ class GqReceptor:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "active")
+        if self.density is None:
+            checks.parts(self, "active")
+        checks.unsigned(self, "glutamate", "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Activation minus termination [1/s]."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Held, Species, gained, level
 from spatial.units import ion_flux, mM, mV, pA, thermal_voltage, um2
@@ -23,7 +24,7 @@ class NCX:
     calcium: Species  # cytosol
     outside: Species  # Ca2+ that came from outside: a ledger, or Ca2+ of the ECS
     sodium: Held = 15 * mM  # cytosol; Oschmann 2017
-    sodium_outside: Held = 150 * mM  # Oschmann 2017
+    sodium_outside: Held = sized(150 * mM, opposite="sodium")  # Oschmann 2017
     calcium_outside: Held = 1.8 * mM  # Oschmann 2017; if a species, the same as `outside`
     V: Held = -85 * mV  # Oschmann 2017
     I_max: float = 1e-4 * pA / um2  # 1e-4 A/m^2; Oschmann 2017
@@ -35,6 +36,7 @@ class NCX:
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("V",), above_zero=("temperature",))
+        checks.kelvin("NCX: temperature", self.temperature)
         if isinstance(self.calcium_outside, Species) and self.calcium_outside is not self.outside:
             raise checks.InputError(f"NCX: calcium_outside is {self.calcium_outside!r} but outside is {self.outside!r};"
                                     f" Ca2+ that is read outside must be the Ca2+ that is taken from there")

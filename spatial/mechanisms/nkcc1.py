@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, gained, level
 from spatial.units import TRACE, ion_flux, mM, mV, pA, thermal_voltage, um2
@@ -19,17 +20,18 @@ class NKCC1:
     """
 
     where: Place  # plasma membrane
-    sodium_outside: Held = 144.662 * mM  # ECS; Halnes 2013
+    sodium_outside: Held = sized(144.662 * mM, opposite="sodium_inside")  # ECS; Halnes 2013
     sodium_inside: Held = 15.189 * mM  # cytosol; Halnes 2013
-    potassium_outside: Held = 3.082 * mM  # ECS; Halnes 2013
+    potassium_outside: Held = sized(3.082 * mM, opposite="potassium_inside")  # ECS; Halnes 2013
     potassium_inside: Held = 99.959 * mM  # cytosol; Halnes 2013
-    chloride_outside: Held = 133.71 * mM  # ECS; Halnes 2013
+    chloride_outside: Held = sized(133.71 * mM, opposite="chloride_inside")  # ECS; Halnes 2013
     chloride_inside: Held = 5.145 * mM  # cytosol; Halnes 2013
     g: float | Floats = 5.54e-5 * pA / um2 / mV  # 5.54e-2 S/m^2, a number or one for each element; NVU, biophysics A10
     temperature: float = 298.0  # K; Halnes 2013
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("temperature",))
+        checks.kelvin("NKCC1: temperature", self.temperature)
         checks.each_element("NKCC1: g", self.g, self.where)
 
     def rates(self, c: Concentrations, t: float) -> Gains:

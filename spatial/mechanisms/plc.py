@@ -20,6 +20,7 @@ class PLCBeta:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "active")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 into the cytosol [uM um/s]."""
@@ -43,6 +44,8 @@ class PLCDelta:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.beside(self, "ip3", "calcium")
+        checks.unsigned(self, "ip3", "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 made [uM/s]."""

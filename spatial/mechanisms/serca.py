@@ -1,6 +1,6 @@
 """SERCA: the pump that fills the ER with Ca2+."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spatial import checks
 from spatial.checks import sized
@@ -14,7 +14,7 @@ class SERCA:
     """Hill pump on the ER membrane, V c^n/(c^n + K^n) (biophysics A2a)."""
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     V: float = 0.9 * uM / s * 0.5 * um  # O_P V_cyt/S_ER; De Pitta AM, S_ER/V_cyt 2 /um of PAP-ER
     K: float = sized(0.1 * uM, beside="calcium")  # half-activation; De Pitta AM (FM, Stimberg 2018: 0.05)
@@ -22,6 +22,7 @@ class SERCA:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the cytosol into the store [uM um/s]."""

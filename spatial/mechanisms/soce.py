@@ -1,6 +1,6 @@
 """Store-operated Ca2+ entry: STIM senses that the ER is empty and opens Orai in the plasma membrane."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
@@ -39,7 +39,7 @@ class StimOrai:
     """
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     outside: Species  # ledger of what came from outside
     stim: Species  # on `where`, part of STIM that is oligomerised
@@ -55,6 +55,9 @@ class StimOrai:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau_stim", "tau_orai", "m"))
+        checks.own(self, "stim", "orai")
+        checks.parts(self, "stim", "orai")
+        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s], and the rates of both stages [1/s]."""
@@ -74,7 +77,7 @@ class HandySOCE:
     """Entry that follows the store at once, V active(c_ER) (Handy 2017, biophysics A4): for regression."""
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     outside: Species  # ledger of what came from outside
     V: float = 1.57 * uM / s * 0.2 * 0.05 * um  # v_soc delta V_cyt/S_PM; Handy 2017, S_PM/V 20 /um
@@ -82,6 +85,7 @@ class HandySOCE:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s]."""
@@ -98,7 +102,7 @@ class ChenSOCE:
     """
 
     where: Place
-    calcium: Species  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
     outside: Species  # ledger of what came from outside
     stim: Species  # on `where`, active STIM [uM]
@@ -123,6 +127,8 @@ class ChenSOCE:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "stim", "closed", "open")
+        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s], and the rates of STIM and of the channels [uM/s]."""

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.units import ion_flux, mM, mV, s, uM, um
@@ -29,9 +30,9 @@ class SodiumPotassiumPump:
     """
 
     where: Place  # plasma membrane
-    potassium_outside: Held = 3.082 * mM  # ECS; Halnes 2013
+    potassium_outside: Held = sized(3.082 * mM, opposite="potassium_inside")  # ECS; Halnes 2013
     potassium_inside: Held = 99.959 * mM  # cytosol; Halnes 2013
-    sodium_outside: Held = 144.662 * mM  # ECS; Halnes 2013
+    sodium_outside: Held = sized(144.662 * mM, opposite="sodium_inside")  # ECS; Halnes 2013
     sodium_inside: Held = 15.189 * mM  # cytosol; Halnes 2013
     V: Held = -83.6 * mV  # Halnes 2013
     P_max: float | Floats = 1115 * uM * um / s  # 1.115e-6 mol/(m^2 s), a number or one for each element; Halnes 2013

@@ -1,7 +1,7 @@
 """What has no effect in a run: species with nothing to do, mechanisms that gain nothing, events after its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from spatial._engine.system.right_hand_side import System, Term
 from spatial._engine.system.trials import trials
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Concentrations, Event, Species, events_of
-from spatial.reading.parts import species_in
+from spatial.reading.parts import species_in, with_parts
 from spatial.view import View
 
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
@@ -146,12 +146,11 @@ def _late(events: Iterable[Event], until: float) -> Floats:
 
 
 def _is_zero_by_choice(mechanism: Any) -> bool:
-    """Whether a parameter of a mechanism was set to 0: a control."""
-    if not is_dataclass(mechanism):
-        return False
-    for field in fields(mechanism):
-        value: Any = getattr(mechanism, field.name)
-        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if is_number and value == 0 and (field.default is MISSING or field.default != 0):
-            return True
+    """Whether a parameter of a mechanism, or of a part of it, was set to 0: a control."""
+    for thing, _ in with_parts(mechanism):
+        for field in fields(thing):
+            value = getattr(thing, field.name)
+            is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            if is_number and value == 0 and (field.default is MISSING or field.default != 0):
+                return True
     return False

@@ -4,9 +4,16 @@ from collections.abc import Iterator, Set
 
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
-from spatial.model import Concentrations, Species
+from spatial.model import Species
 from spatial.reading.no_effect import idle_mechanisms, late_events, never_made, unused_species
-from spatial.reading.sizes import far_from_all, far_from_any_place, far_from_defaults, far_from_parameters
+from spatial.reading.sizes import (
+    far_from_all,
+    far_from_any_place,
+    far_from_any_shape,
+    far_from_defaults,
+    far_from_parameters,
+    swapped,
+)
 from spatial.reading.twice import equal_mechanisms
 
 
@@ -34,9 +41,11 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
 
 def _sizes(system: System, u: Floats) -> Iterator[str]:
     """The sentences about numbers of the model, of its initial state and of that which the run starts from."""
-    states: list[Concentrations] = [system.state(system.initial()), system.state(u)]
+    states = [system.state(system.initial()), system.state(u)]
     for mechanism in system.model.mechanisms:
         yield from far_from_defaults(mechanism, states)
         yield from far_from_parameters(mechanism, states)
+        yield from swapped(mechanism, states)
     yield from far_from_all(system.model.species, states)
     yield from far_from_any_place({species.place.name: species.place for species in system.model}.values())
+    yield from far_from_any_shape(system, u)

@@ -6,19 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.system.layout import State
+from spatial._engine.system.right_hand_side import System
 from spatial.checks import SIZED, Sized
-from spatial.geometry.place import Place
-from spatial.model import Concentrations, Mechanism, Species
+from spatial.geometry.contact import touched
+from spatial.geometry.place import Floats, Place
+from spatial.model import Mechanism, Species
 from spatial.reading.parts import with_parts
 from spatial.units import mM, nm, um
 
 _FAR_FROM_SIZE = 300.0  # times a K or threshold from which the first value of a species is hardly meant
+_SWAPPED = 10.0  # times better, in all, that two values fit as each other than as themselves
 _UNRESOLVED = 1000.0  # times the largest first value from which a scale hides what a species does
+_ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
-_SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a volume as large as a place's element, or as the whole place
+_SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
+_THINNEST, _DEEPEST = 0.5 * nm, 1e3 * um  # volume over area where a membrane lets something through
 
 
-def far_from_defaults(mechanism: Mechanism, states: Sequence[Concentrations]) -> Iterator[str]:
+def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
     """Yield a sentence for each number of a mechanism, or species in its stead, that is far from its default."""
     for thing, name in with_parts(mechanism):
         for field in fields(thing):
@@ -29,12 +35,12 @@ def far_from_defaults(mechanism: Mechanism, states: Sequence[Concentrations]) ->
             if not isinstance(value, Species):
                 yield from _far(f"{name}: {field.name} is", value, default, sized.far, "its default")
                 continue
-            for state in states:
-                yield from _far(f"{name}: {field.name}, {value.name!r}, begins at", state[value], default, sized.far,
+            for begins in _begins(value, states):
+                yield from _far(f"{name}: {field.name}, {value.name!r}, begins at", begins, default, sized.far,
                                 "the default")
 
 
-def far_from_parameters(mechanism: Mechanism, states: Sequence[Concentrations]) -> Iterator[str]:
+def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
     """Yield a sentence for each species that begins far from the parameter that a mechanism compares it with."""
     for thing, name in with_parts(mechanism):
         for field in fields(thing):
@@ -42,34 +48,99 @@ def far_from_parameters(mechanism: Mechanism, states: Sequence[Concentrations]) 
             species, parameter = getattr(thing, sized.beside, None), getattr(thing, field.name)
             if not sized.beside or not isinstance(species, Species) or not _is_number(parameter) or not parameter:
                 continue
-            for state in states:
-                yield from _far(f"{species.name!r} in {species.place.name!r} begins at", state[species],
+            for begins in _begins(species, states):
+                yield from _far(f"{species.name!r} in {species.place.name!r} begins at", begins,
                                 abs(float(parameter)), _FAR_FROM_SIZE, f"{field.name} of {name},", sized.from_below)
 
 
-def far_from_all(species: Iterable[Species], states: Sequence[Concentrations]) -> Iterator[str]:
+def swapped(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
+    """Yield a sentence for each pair of species, or of numbers, in a mechanism that seem to have been swapped."""
+    for thing, name in with_parts(mechanism):
+        by_name = {field.name: field for field in fields(thing)}
+        for field in by_name.values():
+            sized = _sized(field)
+            for state in states:
+                if sized.opposite:
+                    yield from _swapped_sides(thing, name, field, by_name[sized.opposite], state)
+                if sized.below:
+                    yield from _wrong_order(thing, name, field.name, sized, state)
+
+
+def _swapped_sides(thing: Any, name: str, field: Field[Any], other: Field[Any], state: State) -> Iterator[str]:
+    """A sentence if the values of two fields fit the default of the other far better than their own."""
+    here, there = _mean(getattr(thing, field.name), state), _mean(getattr(thing, other.name), state)
+    default, opposite = _default(field), _default(other)
+    if not here or not there or default is None or opposite is None:
+        return
+    as_given = abs(np.log(here / default)) + abs(np.log(there / opposite))
+    if as_given > abs(np.log(here / opposite)) + abs(np.log(there / default)) + np.log(_SWAPPED):
+        yield (f"{name}: {field.name} begins at {here:.4g} and {other.name} at {there:.4g}, where the defaults are "
+               f"{default:g} and {opposite:g}; are they swapped?")
+
+
+def _wrong_order(thing: Any, name: str, low: str, sized: Sized, state: State) -> Iterator[str]:
+    """A sentence if a species begins higher than the one that it begins below."""
+    lower, higher = getattr(thing, low), getattr(thing, sized.below)
+    here, there = _mean(lower, state), _mean(higher, state)
+    if here > there and (there > 0 or sized.even_zero):
+        yield (f"{lower.name!r}, {low} of {name}, begins at {here:.4g}, above {higher.name!r}, its {sized.below}, at "
+               f"{there:.4g}; are they swapped?")
+
+
+def _mean(value: Any, state: State) -> float:
+    """What a species begins at on average, or a number is, without its sign; 0 for a species that is in no model."""
+    if isinstance(value, Species):
+        return max((abs(float(begins.mean())) for begins in _begins(value, [state])), default=0.0)
+    return abs(float(value))
+
+
+def _begins(species: Species, states: Iterable[State]) -> Iterator[Floats]:
+    """(n,) what a species begins at in each of these states, if it is one of their model."""
+    for state in states:
+        if species in state.layout.columns:
+            yield state[species]
+
+
+def far_from_all(species: Iterable[Species], states: Sequence[State]) -> Iterator[str]:
     """Yield a sentence for each species that diffuses and begins higher than any ion, or hides below its scale."""
     for one in species:
         largest = max(float(np.abs(state[one]).max()) for state in states)
         if one.D > 0 and one.unit == "uM" and largest > _MOST:
             yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {_MOST:g} uM; is its "
                    "unit right?")
-        if one.scale and 0 < largest * _UNRESOLVED <= one.scale:
+        if one.scale and _ROUNDING * one.scale < largest * _UNRESOLVED <= one.scale:
             yield (f"the scale of {one.name!r} is {one.scale:g}, {one.scale / largest:.3g} times its largest first "
                    f"value, {largest:.4g}: errors are compared with the scale; is its unit right?")
 
 
 def far_from_any_place(places: Iterable[Place]) -> Iterator[str]:
-    """Yield a sentence for each place with volumes or areas that nothing in tissue has."""
+    """Yield a sentence for each place that is as a whole smaller or larger than anything in tissue."""
     for place in places:
         if place.dimension == 0:
             continue
-        side = {3: 1 / 3, 2: 1 / 2}[place.dimension]
-        smallest, largest = float(place.measure.min()) ** side, place.total ** side
-        if smallest < _SMALLEST or largest > _LARGEST:
+        side = place.total ** {3: 1 / 3, 2: 1 / 2}[place.dimension]
+        if not _SMALLEST < side < _LARGEST:
             kind = "volume" if place.dimension == 3 else "area"
-            yield (f"{place.name!r} has elements of {place.measure.min():.3g} {place.unit}, {place.total:.3g} in all; "
-                   f"is its {kind} in {place.unit}?")
+            yield f"{place.name!r} has {place.total:.3g} {place.unit} in all; is its {kind} in {place.unit}?"
+
+
+def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
+    """Yield a sentence for each membrane far larger or smaller than the volume that it lets something out of or into.
+
+    A place in which nothing is at first may be a ledger, of any volume.
+    """
+    state = system.state(u)
+    pairs = {(term.mechanism.where, species.place) for term in system.terms for species in term.reads
+             if state[species].any()}
+    for where, place in sorted(pairs, key=lambda pair: (pair[0].name, pair[1].name)):
+        elements = touched(where, place)
+        if where.dimension != 2 or place.dimension != 3 or elements is None:
+            continue
+        volume = float(place.measure[np.unique(elements)].sum())
+        depth = volume / where.total
+        if not _THINNEST < depth < _DEEPEST:
+            yield (f"{where.name!r} has {where.total:.3g} um^2 for {volume:.3g} um^3 of {place.name!r}, which makes it "
+                   f"{depth:.3g} um deep; is one of them in another unit?")
 
 
 def _default(field: Field[Any]) -> float | None:

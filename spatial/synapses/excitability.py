@@ -36,6 +36,7 @@ class Excitability:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=(
             "potassium_inside", "sodium_inside", "sodium_outside", "resting", "temperature"))
+        checks.kelvin("Excitability: temperature", self.temperature)
 
     def reversal(self, potassium: Any) -> Any:
         """E_K [mV] at K+ outside [uM]."""
@@ -157,6 +158,7 @@ class RateNeuron:
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("drive",), above_zero=("tau",))
+        checks.own(self, "rate")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the rate [Hz/s], K+ out and Na+ in [uM um/s]."""
@@ -179,6 +181,7 @@ class RateOutflow:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+        checks.own(self, "rate")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """What comes out [uM um/s]."""

@@ -120,6 +120,8 @@ class ReceptorStates:
         if set(self.states) != set(self.receptor.states):
             raise InputError(f"ReceptorStates: states are {sorted(self.states)}; the {self.receptor.name} has "
                              f"{sorted(self.receptor.states)}")
+        checks.own(self, "states")
+        checks.parts(self, "states")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of each part [1/s]."""

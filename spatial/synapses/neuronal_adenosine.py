@@ -29,6 +29,7 @@ class NeuronalAdenosine:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))
+        checks.own(self, "pending")
         check_trains(self.trains, len(self.where))
 
     @cached_property

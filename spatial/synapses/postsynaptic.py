@@ -59,6 +59,7 @@ class PassiveMembrane:
         checks.parameters(self, may_be_negative=("E", "current"), above_zero=("tau",))
         checks.own(self, "V")
         checks.signed(self, "V")
+        checks.unit(self, "V", "mV")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the potential [mV/s]."""
@@ -89,6 +90,7 @@ class LIF:
         checks.parameters(self, may_be_negative=("E", "threshold", "reset", "current"), above_zero=("tau", "tau_ref"))
         checks.own(self, "V", "spikes", "refractory")
         checks.signed(self, "V")
+        checks.unit(self, "V", "mV")
         _check_rises("LIF", self.V, self.reset, "threshold", self.threshold)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
@@ -156,6 +158,8 @@ class AdEx:
         checks.own(self, "V", "w", "spikes")
         checks.signed(self, "V", "w")
         _check_rises("AdEx", self.V, self.reset, "peak", self.peak)
+        checks.unit(self, "V", "mV")
+        checks.unit(self, "w", "pA")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Change of the potential [mV/s] and of the adaptation [pA/s]; the exponential grows up to the peak."""

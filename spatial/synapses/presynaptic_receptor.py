@@ -27,6 +27,7 @@ class PresynapticReceptor:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "active")
+        checks.parts(self, "active")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Activation minus inactivation [1/s]."""

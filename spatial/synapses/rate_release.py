@@ -43,6 +43,7 @@ class RateRelease:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau_a", "tau_p", "K"))
         checks.own(self, "p")
+        checks.parts(self, "p")
         if self.p0 > 1:
             raise checks.InputError(f"RateRelease: p0 is {self.p0:g}; it must be a probability, at most 1")
 

@@ -1,6 +1,6 @@
 """Presynaptic release: short-term plasticity, under adenosine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class TsodyksMarkram:
     trains: tuple[Floats, ...]  # spike times of each synapse [s]
     glutamate: Species  # ECS, or the vesicles being emptied
     probability: ReleaseProbability
-    u: Species  # on the synapses
+    u: Species = field(metadata=checks.lower_than("x", even_zero=True))  # on the synapses
     x: Species  # on the synapses, resource ready
     released: Species  # on the synapses, glutamate released so far [uM um^3]
     recovery: float = 2.0 / s  # Om_d; Stimberg 2018
@@ -67,6 +67,7 @@ class TsodyksMarkram:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "u", "x", "released")
+        checks.parts(self, "u", "x")
         check_trains(self.trains, len(self.where))
 
     @cached_property

@@ -61,6 +61,7 @@ class StochasticRelease:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "u", "docked", "fired", "since", "released")
+        checks.parts(self, "u")
         check_trains(self.trains, len(self.where))
         count = sum(map(len, self.trains))
         if self.draws.release.shape != self.draws.refill.shape or len(self.draws.release) != count + 1:

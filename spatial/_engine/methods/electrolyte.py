@@ -49,6 +49,7 @@ class Electrolyte:
     def __post_init__(self) -> None:
         checks.kinds(self)
         checks.positive("electrolyte: temperature [K]", self.temperature)
+        checks.kelvin("electrolyte: temperature", self.temperature)
         for ion, valence in self.valences.items():
             checks.valence(f"the valence of {ion!r}", valence, may_be_zero=True)
             if ion.place.dimension != 3:

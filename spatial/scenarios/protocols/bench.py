@@ -123,7 +123,8 @@ def prepared(case: Case, rng: np.random.Generator) -> Experiment:
     species += [signal, *(one for another in rules for one in _traces(another))]
     acting = [_fired(one, case.trains) for one in experiment.model.mechanisms if _acts(one, case)]
     slow = SlowSignal(rule.where, experiment.species["adenosine"], signal, case.slow)
-    model = Model(species, [*acting, *rules, slow])
+    blocked = {type(one) for one in experiment.model.mechanisms if one is not rule and not _acts(one, case)}
+    model = Model(species, [*acting, *rules, slow], left_out=(*experiment.model.left_out, *blocked))
     return replace(experiment, model=model, watch=(*_watch(experiment), each(signal), *(each(r.weight) for r in rules)),
                    duration=case.duration, spikes=case.trains, species={one.name: one for one in species})
 

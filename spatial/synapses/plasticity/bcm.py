@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.synapses.plasticity.gates import OPEN, Gate
@@ -27,7 +28,7 @@ class BCM:
     weight: Species  # signed
     slow: Held = 0.0  # a, such as a `SlowSignal`; choice, no astrocyte
     gate: Gate = OPEN
-    eta: float = 1e-4 * s  # per Hz^2; choice
+    eta: float = sized(1e-4 * s, far=1e5)  # per Hz^2; choice
     k_m: float = 1.0  # Hz per unit of the slow signal; choice
     y_0: float = 1.0  # rate that rests [Hz]; biophysics A13, where it is the unit of y, M
     tau: float = 10 * s  # of the threshold; choice
