@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
+from spatial.model import ConcentrationLaw, Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.units import ms, s, uM
 
 
@@ -57,6 +57,11 @@ class Exocytosis:
     def __post_init__(self) -> None:
         checks.parameters(self)
         _check_docked(self)
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ drives fusion together."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=self.n),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing: vesicles fuse and dock at random."""

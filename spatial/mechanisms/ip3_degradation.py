@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
 
@@ -22,6 +22,11 @@ class IP3Degradation:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ activates the 3-kinase, and IP3 saturates it."""
+        return (ConcentrationLaw(self.calcium, K=self.K_D, n=4), ConcentrationLaw(self.ip3, K=self.K_3K))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 lost [uM/s]."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -42,6 +42,11 @@ class PLCDelta:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ drives it, and IP3 inhibits it."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=2), ConcentrationLaw(self.ip3, K=self.kappa))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 made [uM/s]."""

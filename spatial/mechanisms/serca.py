@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -21,6 +21,11 @@ class SERCA:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ binds together."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=self.n),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the cytosol into the store [uM um/s]."""
