@@ -107,7 +107,7 @@ def _stepper(system: System, method: Way, engine: Engine, until: float, toleranc
                          "'stochastic'")
     if engine != "spatial":
         raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
-    return Counted(master_equation(system), u, tolerance, rng)
+    return Counted(master_equation(system, start=u, longest=tolerance.longest), u, tolerance, rng)
 
 
 def _warn_of_few(system: System, u: Floats) -> None:
@@ -123,7 +123,16 @@ def _warn_of_few(system: System, u: Floats) -> None:
                 warnings.warn(
                     f"{here:.2g} molecules of {species.name!r} are expected within {MICRODOMAIN / nm:g} nm of a "
                     f"channel of {kind}: their own noise is not in a continuous concentration; "
-                    'method="stochastic" has it', FewMolecules, stacklevel=4)
+                    f"{_counting_them(system, u)}", FewMolecules, stacklevel=4)
+
+
+def _counting_them(system: System, u: Floats) -> str:
+    """Return whether a run that counts molecules has their noise, or what stands in its way."""
+    try:
+        master_equation(system, start=u)
+    except InputError as error:
+        return f'method="stochastic" does not have it for this model ({error})'
+    return 'method="stochastic" has it'
 
 
 def _nearby_molecules(species: Species, values: Floats, where: Place) -> float:
