@@ -156,6 +156,18 @@ def test_other_powers_than_those_taken_need_many_molecules_at_the_start(power):
             counted([a, b], own)
 
 
+@pytest.mark.parametrize(("floor", "start", "is_refused"), [
+    (0.01, 1.0, False), (5.0, 30.0, False), (5.0, 10.0, True), (5.0, 0.0, True)])
+def test_a_floor_far_below_what_is_there_or_below_a_molecule_is_no_law(floor, start, is_refused):
+    place, of = box(1.0, a=start, b=0.0)
+    a, b = of.values()
+    own = Own(place, lambda c: [({b: 1}, np.maximum(c[a] - floor, 0.0)), ({b: -1, a: 1}, 7.0 * c[b])])
+    if is_refused:
+        assert "and what it starts from, " in refused([a, b], own)
+    else:
+        counted([a, b], own)
+
+
 def test_what_is_taken_at_a_rate_that_does_not_fall_with_it_needs_many_molecules():
     for start, is_refused in ((3.0, True), (30.0, False)):
         place, of = box(1.0, a=start, b=0.0)
@@ -215,6 +227,18 @@ def test_declared_laws_are_taken_as_declared_and_must_be_laws():
         laws_of(Declaring(place, rate, [a]))
     with pytest.raises(InputError, match=r"law of 'a': K is -1; it must be a finite number >= 0"):
         ConcentrationLaw(a, K=-1.0)
+
+
+def test_a_reaction_that_is_said_to_be_elementary_is_no_law():
+    place, of = box(1.0, a=100.0, b=0.0)
+    a, b = of.values()
+
+    @dataclass(frozen=True, eq=False)
+    class Vouched(Own):
+        def reactions(self, c: Any, t: float) -> list[Reaction]:
+            return [Reaction(change, rate, elementary=True) for change, rate in self.made_of(c)]
+
+    counted([a, b], Vouched(place, lambda c: [({b: 1}, c[a] / (1 + c[a])), ({b: -1, a: 1}, 7.0 * c[b])]))
 
 
 # Thresholds, growth, and ceilings

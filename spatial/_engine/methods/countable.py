@@ -1,6 +1,6 @@
 """What is refused where molecules are counted: models for which slices are known to give wrong numbers.
 
-What a rate depends on is measured: reactions are asked for their rates with 0, 1/1024 ... 32 molecules of a species in
+What a rate depends on is measured: reactions are asked for their rates with 0, 1/1024 ... 64 molecules of a species in
 each element, all else as at the start, and again with little of all else. A net rate in proportion to the molecules,
 or to as many of them together as a reaction takes, plus a constant, has the right mean however few there are. All else
 is a concentration law, the mean over many: Hill's, or Michaelis and Menten's. Of Poisson numbers with the mean N at
@@ -26,12 +26,13 @@ from spatial.view import View, reading
 ENOUGH = 20.0
 """Molecules at the half-activation of a concentration law, from which its mean is right to 5 per cent."""
 
-_TRIED = np.r_[0.0, 2.0 ** np.arange(-10, 6)]  # molecules in each element
+_TRIED = np.r_[0.0, 2.0 ** np.arange(-10, 7)]  # molecules in each element
+_WHOLE = 10  # of those above zero, the first whole number
 _MANY = 2.0**20  # molecules: what is zero there has a ceiling
 _LITTLE = 1e-3  # of what is typical
 _ROUNDING = 1e-9  # of the largest rate
-_ORDER = 0.02  # by so little an order may differ from a whole one: a half-activation a thousand molecules away
-_FLAT = 0.1  # the order of what has its half-activation below all that is tried
+_ORDER = 0.05  # by so little an order may differ from a whole one: a half-activation a thousand molecules away
+_FLAT, _LEVEL = 0.1, 0.75  # orders: of what is saturated from the first; below which a rate levels off
 _INSTEAD = "simulate with concentrations (method='hybrid')"
 
 
@@ -98,10 +99,12 @@ class _Response:
     def net(self) -> Iterator[tuple[int, Floats]]:
         """Each way of changing molecules, less the same backwards: how many of the species it takes, and its rate.
 
-        The rates are (len(_TRIED), n).
+        The rates are (len(_TRIED), n). Those of reactions said to be elementary are left out.
         """
         sums, taken = dict[frozenset[tuple[Species, int]], Floats](), dict[frozenset[tuple[Species, int]], int]()
         for number, reaction in enumerate(self.reactions):
+            if reaction.elementary:
+                continue
             change = frozenset((species, int(count)) for species, count in reaction.change.items() if count)
             back = frozenset((species, -count) for species, count in change)
             key, sign = (back, -1.0) if back in sums else (change, 1.0)
@@ -199,20 +202,21 @@ def _check_order(counting: Counting, mechanism: Mechanism, response: _Response) 
     start = counting.start[counting.index(mechanism, response.species)]
     molecules = start / counting.one[counting.index(mechanism, response.species)]
     for taken, rate in response.net():
-        half, is_power = _half_activation(rate, float(taken))
+        half, is_slow = _half_activation(rate, float(taken))
         _check_enough(counting, mechanism, response.species, "its half-activation", half)
         _check_enough(counting, mechanism, response.species, "what it starts from",
-                      np.where(is_power, np.inf, molecules))
+                      np.where(is_slow, np.inf, molecules))
     for number, reaction in enumerate(response.reactions):
-        if reaction.change.get(response.species, 0) < 0 and not response.is_zero_without(number):
+        drains = reaction.change.get(response.species, 0) < 0 and not reaction.elementary
+        if drains and not response.is_zero_without(number):
             _check_enough(counting, mechanism, response.species, "what it starts from", molecules)
 
 
 def _half_activation(rate: Floats, order: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Where a rate bends, and whether it begins as a power of this order: (n,) molecules, infinite if nowhere.
+    """Where a rate levels off, and whether it is nowhere steeper than this order: (n,) molecules, infinite if nowhere.
 
     `rate` is (len(_TRIED), n). The local order, d log(rate) / d log(molecules), of Hill's law is half of its first at
-    half-activation.
+    half-activation. What bends below a molecule only, as where a floor keeps a rate from being negative, does not.
     """
     number, elements = _TRIED[1:], np.arange(rate.shape[1])
     grown = np.abs(rate[1:] - rate[0])
@@ -221,16 +225,18 @@ def _half_activation(rate: Floats, order: float) -> tuple[Floats, NDArray[np.boo
     with np.errstate(all="ignore"):
         orders = np.where(seen[1:] & seen[:-1], np.log2(grown[1:] / grown[:-1]), np.nan)
         begins = orders[np.minimum(first, len(orders) - 1), elements]
-        bent = np.abs(orders - begins) / begins
-        is_bent = bent >= 0.5
+        is_bent = orders <= 0.5 * begins
         after = np.argmax(is_bent, axis=0)
-        low, high = bent[np.maximum(after - 1, 0), elements], bent[after, elements]
-        part = np.where(high > low, (0.5 - low) / (high - low), 1.0)
+        low, high = orders[np.maximum(after - 1, 0), elements], orders[after, elements]
+        part = np.where(low > high, (low - 0.5 * begins) / (low - high), 1.0)
+    is_fine = (np.isnan(orders) | (np.abs(orders - order) <= _ORDER))[_WHOLE:].all(axis=0)
     is_flat = begins < _FLAT
-    half = np.where(is_bent.any(axis=0), number[after] * 2.0 ** (part - 0.5), np.inf)
+    levels_off = is_bent.any(axis=0) & (orders < _LEVEL).any(axis=0)
+    half = np.where(levels_off, number[after] * 2.0 ** (part - 0.5), np.inf)
     half = np.where(is_flat, number[first], half)
-    is_power = np.isnan(begins) | is_flat | (np.abs(begins - order) <= _ORDER)
-    return half, is_power
+    steepest = np.nanmax(np.vstack([orders[_WHOLE:], begins, np.full(len(elements), -np.inf)]), axis=0)
+    is_other = (steepest > order + _ORDER) | ((begins < order - _ORDER) & ~is_flat)
+    return np.where(is_fine, np.inf, half), is_fine | ~is_other
 
 
 def _check_growth(counting: Counting, mechanism: Mechanism, response: _Response,
