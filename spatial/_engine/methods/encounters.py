@@ -57,22 +57,30 @@ def _encounters(counting: Counting, mechanism: Mechanism) -> Iterator[_Encounter
     view = View(counting.system.state(start), mechanism.where, reads.setdefault)
     reactions = reactions_of(mechanism, view, 0.0)
     read = [species for species in reads if counting.counts(species)]
+    tried = dict[tuple[int, ...], tuple[Floats, list[Floats]]]()
     for number, reaction in enumerate(reactions):
-        needs = {species: max(1, -int(reaction.change.get(species, 0))) for species in read}
         if not any(count < 0 and counting.counts(species) for species, count in reaction.change.items()):
             continue
-        together = start
-        for species, count in needs.items():
-            together = counting.with_molecules(together, count, species)
-        rate = rates_of(counting, mechanism, together)[number]
-        without = {species: rates_of(counting, mechanism, counting.with_molecules(together, 0.0, species))[number]
-                   for species in read}
-        reactants = [species for species, left in without.items() if np.any(np.abs(rate - left) > _ROUNDING * rate)]
-        if sum(needs[species] for species in reactants) < 2:
+        needs = tuple(max(1, -int(reaction.change.get(species, 0))) for species in read)
+        if needs not in tried:
+            tried[needs] = _together(counting, mechanism, start, dict(zip(read, needs, strict=True)))
+        rate, without = tried[needs][0][number], [rates[number] for rates in tried[needs][1]]
+        needed = [k for k, left in enumerate(without) if np.any(np.abs(rate - left) > _ROUNDING * rate)]
+        if sum(needs[k] for k in needed) < 2:
             continue
-        alone = np.max([without[species] for species in reactants], axis=0)
+        reactants = [read[k] for k in needed]
+        alone = np.max([without[k] for k in needed], axis=0)
         events = mechanism.where.measure * (1.0 if next(iter(reaction.change)).unit[0] == "1" else MOLECULES)
         yield _Encounter(mechanism, reaction, tuple(reactants), np.maximum(rate - alone, 0.0) * events)
+
+
+def _together(counting: Counting, mechanism: Mechanism, state: Floats,
+              needs: dict[Species, int]) -> tuple[Floats, list[Floats]]:
+    """(reactions, n) rates with so many molecules of each species in every element, and without each of the species."""
+    for species, count in needs.items():
+        state = counting.with_molecules(state, count, species)
+    without = [rates_of(counting, mechanism, counting.with_molecules(state, 0.0, species)) for species in needs]
+    return rates_of(counting, mechanism, state), without
 
 
 def _check_lost(counting: Counting, encounter: _Encounter, moving: set[Species], slices: float) -> None:

@@ -7,7 +7,8 @@ zero. Reactions act one after the other, each on what the others left, for half 
 the reactions in reverse order: errors go with the square of the slice. A reaction alone is exact where each
 molecule reacts by itself, and where few pairs meet: single molecules find their binomial equilibrium, and Poisson
 numbers stay Poisson. Measured with A + B <-> C against its exact equilibrium: with 4 pairs to an element no bias
-(0.2 +- 0.2 per cent) at any length; with 100 pairs 0.3, 1.2 and 7 per cent for a `hazard` of 0.1, 0.3 and 1.
+(0.2 +- 0.2 per cent) at any length; with 100 pairs 0.3, 1.2 and 7 per cent for a `hazard` of 0.1, 0.3 and 1. Models
+for which slices are known to give wrong numbers are refused (`countable`, `encounters`).
 
 Outside, the state is the system's own concentrations. A double holds every whole number up to 2^53, and
 dividing by the molecules per concentration and multiplying again errs by parts in 10^16, so rounding gives the
