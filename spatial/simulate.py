@@ -73,8 +73,9 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     The same model, seed and tolerance give the same recording. With `method` "hybrid" concentrations are
     continuous, and channels and vesicles random; it warns with `FewMolecules` where a channel has so few
     molecules around it that they are random too. With "stochastic" every molecule is: the master equation on
-    the same control volumes, for mechanisms that have `reactions`. Our own engine is "implicit", or "explicit"
-    for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
+    the same control volumes, for mechanisms that have `reactions`; what its slices are known to get wrong is refused.
+    Our own engine is "implicit", or "explicit" for large models that are hardly stiff; with "fipy" all equations are
+    solved by FiPy: slow, for comparison.
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
     """
     positive("duration of the run", until)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import poisson
+from test_master_equation import example, playable
 from toy_places import spot
 
 from spatial._engine.methods.master_equation import MasterEquation, master_equation
@@ -81,24 +82,24 @@ def test_a_pump_on_single_ions_is_refused_with_what_is_missing_where():
     (20.0, 1.0, None)])
 def test_a_law_needs_20_molecules_at_half_activation_and_where_it_starts_in_the_smallest_element(
         molecules, calcium, said):
-    place, of = box(molecules, calcium=calcium)
+    place, named = box(molecules, calcium=calcium)
     outside = Species("outside", place, signed=True)
-    pump = PMCA(place, of["calcium"], outside, K=1.0)
+    pump = PMCA(place, named["calcium"], outside, K=1.0)
     if said is None:
-        counted([of["calcium"], outside], pump)
+        counted([named["calcium"], outside], pump)
     else:
-        assert said in refused([of["calcium"], outside], pump)
+        assert said in refused([named["calcium"], outside], pump)
 
 
 def test_a_michaelis_law_may_start_from_nothing():
-    place, of = box(20.0, adenosine=0.0, taken=0.0)
-    counted(list(of.values()), AdenosineUptake(place, of["adenosine"], of["taken"], K=1.0))
+    place, named = box(20.0, adenosine=0.0, taken=0.0)
+    counted(list(named.values()), AdenosineUptake(place, named["adenosine"], named["taken"], K=1.0))
 
 
 def test_a_law_of_what_is_not_counted_is_no_matter():
-    place, of = box(0.01, calcium=1.0, taken=0.0)
+    place, named = box(0.01, calcium=1.0, taken=0.0)
     still = Species("still", place, 1.0)
-    counted([*of.values(), still], Own(place, lambda c: [({of["taken"]: 1}, c[still] / (1 + c[still]))]))
+    counted([*named.values(), still], Own(place, lambda c: [({named["taken"]: 1}, c[still] / (1 + c[still]))]))
 
 
 def test_vesicles_with_a_hazard_by_single_ions_are_refused():
@@ -121,8 +122,8 @@ LAWS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("K", [0.03, 1.0, 12.0])
 def test_an_undeclared_law_is_found_by_its_rates(law, K, taken):
-    place, of = box(1.0, a=100.0, b=0.0)
-    a, b = of.values()
+    place, named = box(1.0, a=100.0, b=0.0)
+    a, b = named.values()
     change = {a: -1, b: 1} if taken else {b: 1}
     said = refused([a, b], Own(place, lambda c: [(change, LAWS[law](c[a] / K)), ({b: -1, a: 1}, 7.0 * c[b])]))
     assert said.startswith("Own: a rate of it is not in proportion to 'a' (a Hill or Michaelis law), and its half-")
@@ -130,16 +131,16 @@ def test_an_undeclared_law_is_found_by_its_rates(law, K, taken):
 
 @pytest.mark.parametrize("law", [law for law in LAWS if law not in ("a threshold", "constant but at nothing")])
 def test_an_undeclared_law_of_many_molecules_is_not_refused(law):
-    place, of = box(1e3, a=10.0, b=0.0)
-    a, b = of.values()
+    place, named = box(1e3, a=10.0, b=0.0)
+    a, b = named.values()
     counted([a, b], Own(place, lambda c: [({b: 1}, LAWS[law](c[a])), ({b: -1, a: 1}, 7.0 * c[b])]))
 
 
 @pytest.mark.parametrize("K", [0.5, 4.0, 15.0])
 @pytest.mark.parametrize("law", ["Michaelis", "Hill", "inhibition", "cooperative inhibition", "on top of a base"])
 def test_the_half_activation_that_is_found_is_right(law, K):
-    place, of = box(1.0, a=100.0, b=0.0)
-    a, b = of.values()
+    place, named = box(1.0, a=100.0, b=0.0)
+    a, b = named.values()
     said = refused([a, b], Own(place, lambda c: [({b: 1}, LAWS[law](c[a] / K)), ({b: -1, a: 1}, 7.0 * c[b])]))
     assert float(said.split("half-activation, ")[1].split(" uM")[0]) == pytest.approx(K, rel=0.12)
 
@@ -147,8 +148,8 @@ def test_the_half_activation_that_is_found_is_right(law, K):
 @pytest.mark.parametrize("power", [0.5, 1.5, 2.0])
 def test_other_powers_than_those_taken_need_many_molecules_at_the_start(power):
     for start, is_refused in ((19.0, True), (21.0, False)):
-        place, of = box(1.0, a=start, b=0.0)
-        a, b = of.values()
+        place, named = box(1.0, a=start, b=0.0)
+        a, b = named.values()
         own = Own(place, lambda c, a=a, b=b: [({b: 1}, c[a] ** power), ({b: -1, a: 1}, 7.0 * c[b])])
         if is_refused:
             assert "what it starts from, 19 uM, is 19 molecules" in refused([a, b], own)
@@ -159,8 +160,8 @@ def test_other_powers_than_those_taken_need_many_molecules_at_the_start(power):
 @pytest.mark.parametrize(("floor", "start", "is_refused"), [
     (0.01, 1.0, False), (5.0, 30.0, False), (5.0, 10.0, True), (5.0, 0.0, True)])
 def test_a_floor_far_below_what_is_there_or_below_a_molecule_is_no_law(floor, start, is_refused):
-    place, of = box(1.0, a=start, b=0.0)
-    a, b = of.values()
+    place, named = box(1.0, a=start, b=0.0)
+    a, b = named.values()
     own = Own(place, lambda c: [({b: 1}, np.maximum(c[a] - floor, 0.0)), ({b: -1, a: 1}, 7.0 * c[b])])
     if is_refused:
         assert "and what it starts from, " in refused([a, b], own)
@@ -170,8 +171,8 @@ def test_a_floor_far_below_what_is_there_or_below_a_molecule_is_no_law(floor, st
 
 def test_what_is_taken_at_a_rate_that_does_not_fall_with_it_needs_many_molecules():
     for start, is_refused in ((3.0, True), (30.0, False)):
-        place, of = box(1.0, a=start, b=0.0)
-        a, b = of.values()
+        place, named = box(1.0, a=start, b=0.0)
+        a, b = named.values()
         own = Own(place, lambda c, a=a, b=b: [({a: -1, b: 1}, 2.0)])
         assert not is_refused or "what it starts from, 3 uM, is 3 molecules" in refused([a, b], own)
         if not is_refused:
@@ -193,13 +194,13 @@ ELEMENTARY: dict[str, Callable[[Any, Species, Species, Species], Any]] = {
 
 @pytest.mark.parametrize("kind", ELEMENTARY)
 def test_elementary_reactions_of_single_molecules_are_played(kind):
-    place, of = box(0.3, a=1.0, b=1.0, d=0.0)
-    counted(list(of.values()), Own(place, lambda c: ELEMENTARY[kind](c, *of.values())))
+    place, named = box(0.3, a=1.0, b=1.0, d=0.0)
+    counted(list(named.values()), Own(place, lambda c: ELEMENTARY[kind](c, *named.values())))
 
 
 def test_rates_that_are_no_number_without_a_species_are_refused():
-    place, of = box(1.0, a=1.0, b=1.0)
-    a, b = of.values()
+    place, named = box(1.0, a=1.0, b=1.0)
+    a, b = named.values()
     with np.errstate(all="ignore"):
         said = refused([a, b], Own(place, lambda c: [({a: -1, b: 1}, c[a] ** 2 / c[a])]))
     assert said == ("Own: the rate of a reaction is not a finite number where there is little or no 'a'; it must be "
@@ -214,8 +215,8 @@ class Declaring(Own):
 
 
 def test_declared_laws_are_taken_as_declared_and_must_be_laws():
-    place, of = box(1.0, a=100.0, b=0.0)
-    a, b = of.values()
+    place, named = box(1.0, a=100.0, b=0.0)
+    a, b = named.values()
 
     def rate(c: Any) -> Any:
         return [({b: 1}, c[a] / (0.01 + c[a])), ({b: -1, a: 1}, 7.0 * c[b])]
@@ -229,9 +230,27 @@ def test_declared_laws_are_taken_as_declared_and_must_be_laws():
         ConcentrationLaw(a, K=-1.0)
 
 
+class WideLaws:
+    """Another mechanism, with all laws that it declares at so high a concentration that they do not matter."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.laws = tuple(ConcentrationLaw(law.species, K=1e9) for law in laws_of(inner))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize("kind", playable(), ids=lambda kind: kind.__name__)
+def test_every_mechanism_declares_the_laws_that_are_found_by_its_rates(kind):
+    mechanism = example(kind, pool("anywhere", 0.3 * ONE * np.ones(3)))
+    species = [value for value in vars(mechanism).values() if isinstance(value, Species)]
+    counted(species, WideLaws(mechanism))
+
+
 def test_a_reaction_that_is_said_to_be_elementary_is_no_law():
-    place, of = box(1.0, a=100.0, b=0.0)
-    a, b = of.values()
+    place, named = box(1.0, a=100.0, b=0.0)
+    a, b = named.values()
 
     @dataclass(frozen=True, eq=False)
     class Vouched(Own):
@@ -259,16 +278,16 @@ def test_release_at_a_threshold_is_refused():
     lambda c, x, s: [({x: 1, s: 1}, c[x])]],
     ids=["X -> 2X", "with a base", "X + S -> 2X", "by two", "with another"])
 def test_growth_of_what_makes_itself_is_refused(growing):
-    place, of = box(1e3, x=1.0, s=1.0)
-    x, s = of.values()
+    place, named = box(1e3, x=1.0, s=1.0)
+    x, s = named.values()
     assert refused([x, s], Own(place, lambda c: growing(c, x, s))) == (
         "Own makes 'x' the faster the more of it there is; where molecules are counted what grows so in a slice comes "
         "too late, and the mean is too low; simulate with concentrations (method='hybrid')")
 
 
 def test_growth_in_a_circle_is_refused_and_a_chain_is_not():
-    place, of = box(1e3, a=1.0, b=1.0, d=1.0)
-    a, b, d = of.values()
+    place, named = box(1e3, a=1.0, b=1.0, d=1.0)
+    a, b, d = named.values()
 
     def makes(cause: Species, effect: Species) -> Own:
         return Own(place, lambda c: [({effect: 1}, c[cause])])
@@ -310,8 +329,8 @@ def test_no_more_receptors_are_active_than_there_are():
 
 
 def test_what_is_made_out_of_nothing_up_to_a_number_is_refused():
-    place, of = box(1.0, ligand=1.0, active=0.0)
-    ligand, active = of.values()
+    place, named = box(1.0, ligand=1.0, active=0.0)
+    ligand, active = named.values()
     for rate in (lambda c: 9.0 * c[ligand] * np.maximum(40.0 - c[active], 0.0), lambda c: 9.0 * (c[active] < 4.0)):
         said = refused([ligand, active], Own(place, lambda c, rate=rate: [({active: 1}, rate(c)),
                                                                         ({active: -1}, c[active])]))

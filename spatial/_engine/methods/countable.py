@@ -247,8 +247,8 @@ def _check_growth(counting: Counting, mechanism: Mechanism, response: _Response,
     """
     kind, species = type(mechanism).__name__, response.species
     for number, reaction in enumerate(response.reactions):
-        made = [one for one, count in reaction.change.items() if count > 0]
-        takes_nothing = not any(count < 0 and counting.counts(one) for one, count in reaction.change.items())
+        made = [changed for changed, count in reaction.change.items() if count > 0]
+        takes_nothing = not any(count < 0 and counting.counts(changed) for changed, count in reaction.change.items())
         if takes_nothing and species in made and response.has_ceiling(number):
             raise InputError(f"{kind} makes {species.name!r} out of nothing, up to a number that is only a parameter, "
                              "so that more may come in a slice than there are; where molecules are counted give what "
@@ -259,7 +259,7 @@ def _check_growth(counting: Counting, mechanism: Mechanism, response: _Response,
             raise InputError(f"{kind} makes {species.name!r} the faster the more of it there is; where molecules are "
                              f"counted what grows so in a slice comes too late, and the mean is too low; {_INSTEAD}")
         if takes_nothing:
-            growth.setdefault(species, {}).update((one, kind) for one in made if not one.signed)
+            growth.setdefault(species, {}).update((effect, kind) for effect in made if not effect.signed)
 
 
 def _check_cycles(growth: dict[Species, dict[Species, str]]) -> None:
