@@ -24,16 +24,27 @@ from spatial.geometry.place import Mesh, Place
 from spatial.geometry.shells import shells
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.model import AtTimes, Channels, EachStep, Mechanism, Model, OnRise, Path, Reaction, Species
+from spatial.model import (
+    AtTimes,
+    Channels,
+    ConcentrationLaw,
+    EachStep,
+    Mechanism,
+    Model,
+    OnRise,
+    Path,
+    Reaction,
+    Species,
+)
 from spatial.observe.probes import Probe, at, each, mean, over, peak, total
 from spatial.observe.recording import Recording
 from spatial.reading.read import HardlyMeant
 from spatial.simulate import FewMolecules, OtherParameters, Repaired, UndeclaredTimes, simulate
 
 __all__ = [
-    "AtTimes", "Capacitor", "Channels", "EachStep", "Electrolyte", "FewMolecules", "HardlyMeant", "InputError",
-    "Mechanism", "Mesh", "Model", "OnRise", "OtherParameters", "Path", "Place", "Probe", "Reaction", "Recording",
-    "Region", "Repaired", "Species", "State", "Tetrahedra", "Tolerance", "UndeclaredTimes", "Unusual", "at",
-    "discretise", "each", "graded_grid", "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool", "rest",
-    "shells", "simulate", "total", "well_mixed",
+    "AtTimes", "Capacitor", "Channels", "ConcentrationLaw", "EachStep", "Electrolyte", "FewMolecules", "HardlyMeant",
+    "InputError", "Mechanism", "Mesh", "Model", "OnRise", "OtherParameters", "Path", "Place", "Probe", "Reaction",
+    "Recording", "Region", "Repaired", "Species", "State", "Tetrahedra", "Tolerance", "UndeclaredTimes", "Unusual",
+    "at", "discretise", "each", "graded_grid", "grid", "in_homogenised_tissue", "mean", "over", "peak", "pool",
+    "rest", "shells", "simulate", "total", "well_mixed",
 ]

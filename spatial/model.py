@@ -3,11 +3,11 @@
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from inspect import getattr_static
 from itertools import combinations
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -271,13 +271,7 @@ def events_of(mechanism: "Mechanism") -> tuple[Event, ...]:
     that looks like an event where none is declared: it would do nothing, without a word.
     """
     kind = type(mechanism).__name__
-    events: tuple[Event, ...] = ()
-    if getattr_static(mechanism, "events", None) is not None or (
-            hasattr(type(mechanism), "__getattr__") and hasattr(mechanism, "events")):
-        try:
-            events = cast(WithEvents, mechanism).events
-        except Exception as error:
-            raise InputError(f"{kind}: its events cannot be read: {type(error).__name__}: {error}") from error
+    events = _declaration(mechanism, "events")
     if not isinstance(events, tuple):
         raise InputError(f"{kind}: events is {type(events).__name__}; it must be a property that returns a tuple of "
                          "AtTimes, OnRise, EachStep or Channels")
@@ -285,6 +279,18 @@ def events_of(mechanism: "Mechanism") -> tuple[Event, ...]:
         _check_event(kind, event)
     _check_methods(mechanism, events)
     return events
+
+
+def _declaration(mechanism: "Mechanism", name: str) -> Any:
+    """Return what a mechanism declares under a name, () if nothing. Raises `InputError` where it cannot be read."""
+    if getattr_static(mechanism, name, None) is None and not (
+            hasattr(type(mechanism), "__getattr__") and hasattr(mechanism, name)):
+        return ()
+    try:
+        return getattr(mechanism, name)
+    except Exception as error:
+        raise InputError(f"{type(mechanism).__name__}: its {name} cannot be read: {type(error).__name__}: "
+                         f"{error}") from error
 
 
 def _check_mechanism(mechanism: "Mechanism") -> None:
@@ -385,6 +391,9 @@ class Reaction:
     rate: Floats | float
     """(n,) events per measure of where it happens and per second, in the changed species' own unit
     (uM/s in a volume, uM um/s on a membrane, uM um^3/s at a point; 1/s for what is counted): >= 0."""
+    elementary: bool = False
+    """Whether the rate holds for single molecules as it is, though it bends with their concentration: it is then not
+    taken for a `ConcentrationLaw` that has not been declared."""
 
 
 @runtime_checkable
@@ -401,6 +410,45 @@ def _listed(what: str, given: Iterable[Any]) -> tuple[Any, ...]:
     if not isinstance(given, Iterable) or isinstance(given, str):
         raise InputError(f"{what} is {shown(given)}; it must be a list: Model([species, ...], [mechanism, ...])")
     return tuple(given)
+
+
+@dataclass(frozen=True, eq=False)
+class ConcentrationLaw:
+    """A rate that bends with a concentration: Hill's law, Michaelis and Menten's (n = 1), inhibition by what is there.
+
+    It is the mean over many molecules: with the few of a small element the same law gives another mean. Mechanisms
+    declare theirs in a property `laws`, so that runs that count molecules know where it does not hold.
+    """
+
+    species: Species
+    _: KW_ONLY
+    K: float | Floats  # half-activation [unit of the species]; a number, or one for each element of `where`
+    n: float = 1.0  # Hill coefficient
+
+    def __post_init__(self) -> None:
+        number(f"law of {self.species.name!r}: K", self.K)
+        positive(f"law of {self.species.name!r}: n", self.n)
+
+
+class WithLaws(Protocol):
+    """A mechanism whose rates bend with concentrations."""
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """All laws by which its reactions, or its chances at each step, depend on concentrations."""
+        ...
+
+
+def laws_of(mechanism: Mechanism) -> tuple[ConcentrationLaw, ...]:
+    """Return the concentration laws that a mechanism declares: the one way in which they are asked for.
+
+    Raises `InputError`, naming the mechanism, for laws that cannot be read or are no tuple of them.
+    """
+    laws = _declaration(mechanism, "laws")
+    if not isinstance(laws, tuple) or not all(isinstance(law, ConcentrationLaw) for law in laws):
+        raise InputError(f"{type(mechanism).__name__}: laws must be a tuple of ConcentrationLaw, such as "
+                         "(ConcentrationLaw(calcium, K=0.1, n=2),)")
+    return laws
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,8 +91,9 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     The same model, seed and tolerance give the same recording. With `method` "hybrid" concentrations are
     continuous, and channels and vesicles random; it warns with `FewMolecules` where a channel has so few
     molecules around it that they are random too. With "stochastic" every molecule is: the master equation on
-    the same control volumes, for mechanisms that have `reactions`. Our own engine is "implicit", or "explicit"
-    for large models that are hardly stiff; with "fipy" all equations are solved by FiPy: slow, for comparison.
+    the same control volumes, for mechanisms that have `reactions`; what its slices are known to get wrong is refused.
+    Our own engine is "implicit", or "explicit" for large models that are hardly stiff; with "fipy" all equations are
+    solved by FiPy: slow, for comparison.
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
     What ends a run early, an error or Ctrl-C, carries what was seen until then: `error.recording`.
     The model is read once before it runs: it warns with `HardlyMeant`, by name, of what can hardly be meant.
@@ -137,7 +138,7 @@ def _stepper(system: System, method: Way, engine: Engine, until: float, toleranc
                          "'stochastic'")
     if engine != "spatial":
         raise InputError(f"engine is {engine!r}, which solves for concentrations; leave it out with 'stochastic'")
-    return Counted(master_equation(system), u, tolerance, rng)
+    return Counted(master_equation(system, start=u, longest=tolerance.longest), u, tolerance, rng)
 
 
 def _within_untimed(system: System, until: float, tolerance: Tolerance) -> Tolerance:
@@ -175,7 +176,16 @@ def _warn_of_few(system: System, u: Floats) -> None:
                 warnings.warn(
                     f"{here:.2g} molecules of {species.name!r} are expected within {MICRODOMAIN / nm:g} nm of a "
                     f"channel of {kind}: their own noise is not in a continuous concentration; "
-                    'method="stochastic" has it', FewMolecules, stacklevel=4)
+                    f"{_counting_them(system, u)}", FewMolecules, stacklevel=4)
+
+
+def _counting_them(system: System, u: Floats) -> str:
+    """Return whether a run that counts molecules has their noise, or what stands in its way."""
+    try:
+        master_equation(system, start=u)
+    except InputError as error:
+        return f'method="stochastic" does not have it for this model ({error})'
+    return 'method="stochastic" has it'
 
 
 def _nearby_molecules(species: Species, values: Floats, where: Place) -> float:

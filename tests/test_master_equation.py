@@ -36,11 +36,10 @@ from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.calcium_leak import ERLeak, PlasmaLeak
 from spatial.mechanisms.clearance import Conversion
+from spatial.mechanisms.extrusion import LinearExtrusion
 from spatial.mechanisms.injection import Injection
 from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.mglur import GqReceptor
-from spatial.mechanisms.pmca import PMCA
-from spatial.mechanisms.serca import SERCA
 from spatial.model import AtTimes, Model, Reaction, Species
 from spatial.observe.probes import Probe
 from spatial.simulate import simulate
@@ -105,7 +104,7 @@ def needed(kind: type) -> set[Any]:
 
 def example(kind: type, place: Place) -> Any:
     """A mechanism with its own parameters, species by the names of its fields, and 1.3 where it asks for a number."""
-    given: dict[str, Any] = {"density": 1.5} if kind is GqReceptor else {}
+    given: dict[str, Any] = {"inactive": Species("inactive", place)} if kind is GqReceptor else {}
     for field in dataclasses.fields(kind):
         hint = get_type_hints(kind)[field.name]
         if hint is Place:
@@ -216,10 +215,11 @@ def cell() -> tuple[System, dict[str, Species]]:
           "bound": Species("bound", cytosol, 0.2, D=5.0), "store": Species("store", er, 20.0),
           "outside": Species("outside", ledger, 0.0, signed=True)}
     model = Model(of.values(), [
-        Buffer(cytosol, of["calcium"], of["free"], of["bound"], kon=50.0, K=1.0),
-        SERCA(er_membrane, of["calcium"], of["store"]), ERLeak(er_membrane, of["calcium"], of["store"]),
+        Buffer(cytosol, of["calcium"], of["free"], of["bound"], kon=5.0, K=1.0),
+        Passage(er_membrane, of["calcium"], of["store"], there=2.0, back=0.0),
+        ERLeak(er_membrane, of["calcium"], of["store"]),
         PlasmaLeak(membrane, of["calcium"], of["outside"], influx=0.5),
-        PMCA(membrane, of["calcium"], of["outside"], V=2.0)])
+        LinearExtrusion(membrane, of["calcium"], of["outside"], rate=2.0)])
     return assemble(model), of
 
 
@@ -588,14 +588,12 @@ def test_an_injection_brings_its_flux_while_it_is_open():
         assert abs(engine.numbers(u)[0] - wanted) <= 4 * np.sqrt(wanted)
 
 
-def test_a_gate_that_is_a_fraction_is_refused():
+def test_a_gate_that_is_a_fraction_and_what_has_no_reactions_are_refused():
     place, one = vials(1)
     ca, store, ip3, h = (Species(name, place, one) for name in ("calcium", "store", "IP3", "h"))
     with pytest.raises(InputError, match="LiRinzel has no reactions, so it cannot be played molecule by molecule; "
                                          "put a mechanism that has them in its stead"):
         engine_of([ca, store, ip3, h], LiRinzel(place, ca, store, ip3, h))
-    with pytest.raises(InputError, match="GqReceptor: active is a fraction of the receptors; give a density"):
-        engine_of([ca, ip3, h], GqReceptor(place, ip3, ca, h))
     with pytest.raises(InputError, match="Source has no reactions"):
         engine_of([ca], Source(place, ca, 1.0))
 

@@ -236,9 +236,9 @@ def test_an_enzyme_that_channels_all_atp_makes_no_adp():
 
 
 def test_the_cascade_played_molecule_by_molecule_keeps_them_and_follows_the_same_course():
-    """100 molecules of ATP in each of 100 elements, until most are adenosine or taken."""
-    mesh = Mesh.of(pool("ecs", np.full(100, 10 * molecule)), pool("ledger", [1.0]))
-    mesh = mesh.touching("ecs", "ledger", np.zeros(100, np.int64))
+    """200 molecules of ATP in each of 50 elements, until most are adenosine or taken."""
+    mesh = Mesh.of(pool("ecs", np.full(50, 20 * molecule)), pool("ledger", [1.0]))
+    mesh = mesh.touching("ecs", "ledger", np.zeros(50, np.int64))
     p = purines(mesh["ecs"], mesh["ledger"], atp=10.0)
     simulated = simulate(Model(p.all, enzymes(mesh["ecs"], p)), 3.0, [total(one) for one in p.all], seed=4,
                          method="stochastic")

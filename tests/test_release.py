@@ -317,15 +317,18 @@ def simulate_once(seed: int) -> Floats:
     return simulate(Model([ca, atp, *species], [wave, release]), 2.0, [total(atp)], seed=seed)["total ATP"]
 
 
-def test_vesicles_fuse_at_thresholds_where_every_molecule_is_counted_too():
-    """With 600 ions in each cytosol, Ca2+ rises from 0.1 to 1 uM at once and is noisy."""
+def test_vesicles_fuse_at_thresholds_with_concentrations_and_are_refused_where_molecules_are_counted():
+    """Slices miss thresholds; with concentrations Ca2+ rises from 0.1 to 1 uM at once and all vesicles fuse."""
     mesh, ca, atp = sites(50)
     species, release = binomial_release(mesh, ca, atp, U=1.0, content=1.0, refill=0.0)
     kick = Kick(mesh["cytosol"], ca, np.array([0.05]), 0.9)
-    run = simulate(Model([ca, atp, *species], [kick, release]), 0.1, [each(species[1]), total(atp)],
-                   method="stochastic", tolerance=Tolerance(longest=0.01))
+    model, watch = Model([ca, atp, *species], [kick, release]), [each(species[1]), total(atp)]
+    run = simulate(model, 0.1, watch)
     assert (run["fused"][-1] == 4).all()
     assert run["total ATP"][-1] == pytest.approx(200.0, rel=1e-3)
+    with pytest.raises(InputError, match=r"^BinomialExocytosis acts where something rises through a threshold; .* "
+                                         r"simulate with concentrations \(method='hybrid'\)$"):
+        simulate(model, 0.1, watch, method="stochastic")
 
 
 # Published

@@ -6,7 +6,7 @@ from typing import Any
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import s, uM
 
 
@@ -25,6 +25,11 @@ class AdenosineUptake:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K",))
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Adenosine saturates it."""
+        return (ConcentrationLaw(self.adenosine, K=self.K),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine taken [uM/s in a volume, uM um/s on a membrane]."""
@@ -79,6 +84,11 @@ class AdenosineKinase:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K",))
 
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Adenosine saturates it."""
+        return (ConcentrationLaw(self.adenosine, K=self.K),)
+
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine phosphorylated [uM/s]."""
         flux = _saturating(self.V, self.K, c[self.adenosine])
@@ -101,6 +111,11 @@ class AdenosineDeaminase:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K",))
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Adenosine saturates it."""
+        return (ConcentrationLaw(self.adenosine, K=self.K),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Adenosine deaminated [uM/s]."""

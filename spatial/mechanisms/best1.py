@@ -6,7 +6,7 @@ from typing import Any
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, s, uM, um2, um3
 
 
@@ -31,6 +31,11 @@ class Best1:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K", "n"))
         checks.unsigned(self, "calcium", "transmitter")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ opens it."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=self.n),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter out of the cell [uM um/s]."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
 
@@ -32,6 +32,11 @@ class NTPDase:
         checks.parameters(self, above_zero=("K1", "K2"))
         if self.channelled > 1:
             raise checks.InputError(f"NTPDase: channelled is {self.channelled:g}; it must be a part, at most 1")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Both substrates saturate the enzyme."""
+        return (ConcentrationLaw(self.atp, K=self.K1), ConcentrationLaw(self.adp, K=self.K2))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """ATP and ADP hydrolysed [uM/s in a volume, uM um/s on a membrane]."""
@@ -70,6 +75,13 @@ class CD73:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K", "Ki"))
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """AMP saturates the enzyme; ATP and ADP block it."""
+        return (ConcentrationLaw(self.amp, K=self.K),
+                ConcentrationLaw(self.atp, K=self.Ki),
+                ConcentrationLaw(self.adp, K=self.Ki))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """AMP hydrolysed [uM/s in a volume, uM um/s on a membrane]."""

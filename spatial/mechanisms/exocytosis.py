@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
+from spatial.model import ConcentrationLaw, Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.units import ms, s, uM
 
 
@@ -61,6 +61,11 @@ class Exocytosis:
         checks.own(self, "docked", "fused")
         checks.unsigned(self, "calcium")
         _check_docked(self)
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ drives fusion together."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=self.n),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Nothing: vesicles fuse and dock at random."""

@@ -8,7 +8,7 @@ import numpy as np
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Place
-from spatial.model import Concentrations, Gains, Held, Reaction, Species, gained, level
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, mV, s, uM, um2, um3
 
 
@@ -39,6 +39,14 @@ class Hemichannel:
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("V",), above_zero=("K", "K_close", "n", "K_block", "V_slope"))
         checks.unsigned(self, "calcium", "transmitter")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ of the cytosol opens and closes it; that outside, if it is a species, blocks it."""
+        laws = [ConcentrationLaw(self.calcium, K=K, n=self.n) for K in (self.K, self.K_close)]
+        if isinstance(self.calcium_outside, Species):
+            laws.append(ConcentrationLaw(self.calcium_outside, K=self.K_block))
+        return tuple(laws)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Transmitter out of the cell [uM um/s]."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
 
@@ -25,6 +25,11 @@ class IP3Degradation:
         checks.parameters(self)
         checks.beside(self, "ip3", "calcium")
         checks.unsigned(self, "ip3", "calcium")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ activates the 3-kinase, and IP3 saturates it."""
+        return (ConcentrationLaw(self.calcium, K=self.K_D, n=4), ConcentrationLaw(self.ip3, K=self.K_3K))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 lost [uM/s]."""

@@ -168,7 +168,10 @@ class IP3RChannels:
             self.scheme.open, self.scheme.together, horizon, self.exact, rng))
 
     def reactions(self, c: Concentrations, t: float) -> Sequence[Reaction]:
-        """Every transition, and one Ca2+ at a time through open channels."""
+        """Every transition, and one Ca2+ at a time through open channels.
+
+        Transitions are elementary: the Ca2+ at a site is linear in what is around, but for not being below zero.
+        """
         found = [Reaction({self.calcium: 1, self.store: -1}, np.maximum(self._flux(c), 0.0)),
                  Reaction({self.calcium: -1, self.store: 1}, np.maximum(-self._flux(c), 0.0))]
         counts, rates = self._counts(c), self.scheme.rates(self._felt(c), c[self.ip3])
@@ -176,10 +179,11 @@ class IP3RChannels:
             change, often = {self.states[each.start]: -1, self.states[each.end]: 1}, counts[:, each.start] * rates[:, k]
             step = (each.end == self.scheme.open) - (each.start == self.scheme.open)
             if step == 0:
-                found.append(Reaction(change, often))
+                found.append(Reaction(change, often, elementary=True))
                 continue
             decides = self._decides(counts, step)
-            found += [Reaction({**change, self.open: step}, often * decides), Reaction(change, often * ~decides)]
+            found += [Reaction({**change, self.open: step}, often * decides, elementary=True),
+                      Reaction(change, often * ~decides, elementary=True)]
         return found
 
     def _decides(self, counts: Ints, step: int) -> NDArray[np.bool_]:

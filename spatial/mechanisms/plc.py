@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -46,6 +46,11 @@ class PLCDelta:
         checks.parameters(self)
         checks.beside(self, "ip3", "calcium")
         checks.unsigned(self, "ip3", "calcium")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ drives it, and IP3 inhibits it."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=2), ConcentrationLaw(self.ip3, K=self.kappa))
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """IP3 made [uM/s]."""

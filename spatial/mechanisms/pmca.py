@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -22,6 +22,11 @@ class PMCA:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.unsigned(self, "calcium")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Two Ca2+ bind."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=2),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ out of the cytosol [uM um/s]."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
 
@@ -23,6 +23,11 @@ class SERCA:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.unsigned(self, "calcium", "store")
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """Ca2+ binds together."""
+        return (ConcentrationLaw(self.calcium, K=self.K, n=self.n),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the cytosol into the store [uM um/s]."""

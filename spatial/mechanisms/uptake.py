@@ -7,7 +7,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
-from spatial.model import Concentrations, Gains, Mechanism, Reaction, Species, gained
+from spatial.model import ConcentrationLaw, Concentrations, Gains, Mechanism, Reaction, Species, gained
 from spatial.units import s, uM
 
 
@@ -65,6 +65,14 @@ class Uptake:
                                     "give both or neither")
         if self.K_competitor is not None:
             checks.positive("Uptake: K_competitor", self.K_competitor)
+
+    @property
+    def laws(self) -> tuple[ConcentrationLaw, ...]:
+        """The substrate saturates the carrier, and what competes blocks it."""
+        laws = [ConcentrationLaw(self.substrate, K=self.carrier.K)]
+        if self.competitor is not None and self.K_competitor is not None:
+            laws.append(ConcentrationLaw(self.competitor, K=self.K_competitor))
+        return tuple(laws)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Substrate taken [uM/s in a volume, uM um/s on a membrane]."""

@@ -9,12 +9,12 @@ bound: there the error is.
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dgeev
 
 from spatial._engine.system.jacobian import Linearisation
 from spatial._engine.system.right_hand_side import System
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Species
 
@@ -65,7 +65,7 @@ def _spread(system: System, species: Species, direction: Floats) -> float:
     return max(0.0, species.D * float(direction @ (K @ direction))) if K.nnz else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _rising(u: Floats, f: Floats, numbers: Ints, most: Floats, is_signed: NDArray[np.bool_], direction: Floats) -> bool:
     """Put into `direction` the rate of each unknown that is not resolved and moves away from zero; whether one does."""
     some = False
@@ -79,7 +79,7 @@ def _rising(u: Floats, f: Floats, numbers: Ints, most: Floats, is_signed: NDArra
     return some
 
 
-@njit(cache=True)
+@compiled()
 def _within(blocks: Floats, direction: Floats, V: Floats, first: int, effects: Floats, sizes: Floats) -> None:
     """Add what the species of a place, numbered from `first`, do to each other along a direction (n, m)."""
     n, m = direction.shape
@@ -93,7 +93,7 @@ def _within(blocks: Floats, direction: Floats, V: Floats, first: int, effects: F
                 effects[first + target, first + source] += weight * blocks[i, target, source] * direction[i, source]
 
 
-@njit(cache=True)
+@compiled()
 def _across(indptr: Ints, indices: Ints, entries: Floats, direction: Floats, measures: Floats, numbers: Ints,
             effects: Floats) -> None:
     """Add what species do to those of other places along a direction (size,)."""

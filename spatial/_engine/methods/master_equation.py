@@ -7,7 +7,8 @@ zero. Reactions act one after the other, each on what the others left, for half 
 the reactions in reverse order: errors go with the square of the slice. A reaction alone is exact where each
 molecule reacts by itself, and where few pairs meet: single molecules find their binomial equilibrium, and Poisson
 numbers stay Poisson. Measured with A + B <-> C against its exact equilibrium: with 4 pairs to an element no bias
-(0.2 +- 0.2 per cent) at any length; with 100 pairs 0.3, 1.2 and 7 per cent for a `hazard` of 0.1, 0.3 and 1.
+(0.2 +- 0.2 per cent) at any length; with 100 pairs 0.3, 1.2 and 7 per cent for a `hazard` of 0.1, 0.3 and 1. Models
+for which slices are known to give wrong numbers are refused (`countable`, `encounters`).
 
 Outside, the state is the system's own concentrations. A double holds every whole number up to 2^53, and
 dividing by the molecules per concentration and multiplying again errs by parts in 10^16, so rounding gives the
@@ -21,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.methods.countable import Counting, check_countable, reactions_of
+from spatial._engine.methods.encounters import fastest_at_rest
 from spatial._engine.operators.jump_rates import Hops, hops, walk
 from spatial._engine.system.events import Deposit, Flags
 from spatial._engine.system.right_hand_side import System
@@ -28,9 +31,9 @@ from spatial.checks import InputError, positive
 from spatial.compiled import compiled
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
-from spatial.model import Channels, Concentrations, Gains, Mechanism, Reaction, Reactions, Species, events_of
+from spatial.model import Channels, Gains, Mechanism, Reaction, Reactions, Species, events_of
 from spatial.units import MOLECULES
-from spatial.view import View, reading
+from spatial.view import View
 
 HAZARD = 0.1  # chance with which a molecule reacts in a slice, averaged over a reaction's events
 DWELL = 0.5  # slice over the mean time that a molecule stays in an element
@@ -82,6 +85,7 @@ class MasterEquation:
     one: Floats  # (size,) concentration of one molecule
     felt: Flags  # (size,) whether a mechanism reads it and it cannot be negative
     stay: float  # mean time in an element of the fastest species that mechanisms read [s]
+    pairing: float  # the highest rate at which molecules react that cannot leave their element [1/s]
     hazard: float = HAZARD
     dwell: float = DWELL
 
@@ -161,12 +165,14 @@ class MasterEquation:
 
     def _rates(self, player: _Player, u: Floats, t: float) -> list[Floats]:
         """(n,) events per second of each reaction of a mechanism, at each element."""
-        found = _reactions(player.mechanism, self._near(player.mechanism, u), t)
+        found = reactions_of(player.mechanism, self._near(player.mechanism, u), t)
         return [channel.events * reaction.rate for channel, reaction in zip(player.channels, found, strict=True)]
 
     def _slice(self, N: Ints, u: Floats, t: float) -> float:
         """How long rates may be taken as constant [s]."""
         longest, flow = self.dwell * self.stay, np.zeros(len(N))
+        if self.pairing > 0:
+            longest = min(longest, self.hazard / self.pairing)
         for player in self.players:
             for rate, channel in zip(self._rates(player, u, t), player.channels, strict=True):
                 hazard = strain(rate, channel.index, channel.change, channel.limits, N, flow)
@@ -182,12 +188,14 @@ def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, o
     """Let one reaction happen for a time dt [s] at rate (n,) [1/s], in place; how often it did.
 
     While it goes on its rate falls with what it takes: in proportion to the sets of molecules that can meet,
-    or, where only one of them sets the rate, to the number of times for which the rest suffices.
+    or, where only one of them sets the rate, to the number of times for which the rest suffices. Where several of
+    one species meet, a rate in proportion to a power of their concentration counts each with itself, which no
+    molecule meets.
     """
     per_set = np.zeros(len(rate))
     for i in range(len(rate)):
         if rate[i] > 0.0 and left(index, change, limits, N, i) > 0:
-            per_set[i] = rate[i] / sets(index, change, limits, meets, N, i, 0)
+            per_set[i] = rate[i] / drawn_sets(index, change, limits, meets, N, i)
     happened = 0
     for i in range(len(rate)):
         most = left(index, change, limits, N, i)
@@ -230,6 +238,18 @@ def sets(index: Ints, change: Ints, limits: Flags, meets: Flags, N: Ints, i: int
         if meets[k]:
             for taken in range(-change[k]):
                 found *= max(0, N[index[k, i]] + times * change[k] - taken)
+    return found
+
+
+@compiled()
+def drawn_sets(index: Ints, change: Ints, limits: Flags, meets: Flags, N: Ints, i: int) -> float:
+    """Sets of molecules in element i as a concentration counts them: N of each, drawn again and again."""
+    if not meets.any():
+        return float(left(index, change, limits, N, i))
+    found = 1.0
+    for k in range(len(change)):
+        if meets[k]:
+            found *= float(N[index[k, i]]) ** -change[k]
     return found
 
 
@@ -301,43 +321,52 @@ def per_unit(species: Species) -> float:
                      "'uM', 'uM um', '1' or '1/um^2'")
 
 
-def master_equation(system: System, hazard: float = HAZARD, dwell: float = DWELL) -> MasterEquation:
-    """A system ready to be played molecule by molecule.
+def master_equation(system: System, hazard: float = HAZARD, dwell: float = DWELL, start: Floats | None = None,
+                    longest: float = inf) -> MasterEquation:
+    """A system ready to be played molecule by molecule, from the state `start`, by default the initial one.
 
     Slices are so short that a molecule reacts with a chance of at most `hazard` (the mean over a reaction's
-    events) and stays in its element for most of them (`dwell` times its mean stay).
+    events), stays in its element for most of them (`dwell` times its mean stay), and last at most `longest` [s].
     Raises `InputError` for a mechanism without `reactions`, reactions that do not fit, units that count nothing,
-    and FiPy terms.
+    FiPy terms, and what is known to come out wrong (`countable`, `encounters`).
     """
     positive("hazard of a molecule in a slice", hazard)
     positive("slice over the mean stay in an element", dwell)
     if system.lifted.nnz or system.constant.any():
         raise InputError("FiPy terms have no molecules: leave fipy_terms out, or simulate with concentrations")
     players = tuple(found for mechanism in system.model.mechanisms if (found := _player(system, mechanism)))
-    walkers, diffusing = _walkers(system)
     counted, one = np.zeros(system.layout.size, bool), np.ones(system.layout.size)
-    for species in {*diffusing, *_changed(system)}:
+    for species in {*_diffusing(system), *_changed(system)}:
         index = system.layout.index(species)
         counted[index], one[index] = True, 1.0 / (species.place.measure * per_unit(species))
+    counting = Counting(system, system.initial() if start is None else start, counted, one)
+    check_countable(counting)
+    walkers, stays_of = _walkers(system)
     felt = np.zeros(system.layout.size, bool)
     read = {species for term in system.terms for species in term.reads}
     for species in read:
         felt[system.layout.index(species)] = not species.signed
-    stays = [stay for species, stay in diffusing.items() if species in read]
-    return MasterEquation(system, players, walkers, counted, one, felt & counted, min(stays, default=inf),
-                          hazard, dwell)
+    stay = min((stay for species, stay in stays_of.items() if species in read), default=inf)
+    pairing = fastest_at_rest(counting, stays_of, min(longest, dwell * stay))
+    return MasterEquation(system, players, walkers, counted, one, felt & counted, stay, pairing, hazard, dwell)
+
+
+def _diffusing(system: System) -> list[Species]:
+    """The species that diffuse. Raises `InputError` for one that may be negative."""
+    diffusing = [species for species in system.model if species.D > 0]
+    for species in diffusing:
+        if species.signed:
+            raise InputError(f"{species!r} diffuses and may be negative; only what cannot is made of molecules")
+    return [species for species in diffusing if len(species.place.links)]
 
 
 def _walkers(system: System) -> tuple[tuple[_Walker, ...], dict[Species, float]]:
     """The species that diffuse, each with the mean time for which its molecules stay in an element [s]."""
-    walkers, stays = list[_Walker](), dict[Species, float]()
+    walkers, stays, diffusing = list[_Walker](), dict[Species, float](), _diffusing(system)
     for of in system.layout.places.values():
         place = of[0].place
-        moving = [species for species in of if species.D > 0]
-        signed = [species for species in moving if species.signed]
-        if signed:
-            raise InputError(f"{signed[0]!r} diffuses and may be negative; only what cannot is made of molecules")
-        if moving and len(place.links):
+        moving = [species for species in of if species in diffusing]
+        if moving:
             how = hops(place)
             often = float(how.leaving @ place.measure) / place.total
             walkers += [_Walker(system.layout.index(species), species.D, how) for species in moving]
@@ -350,15 +379,10 @@ def _changed(system: System) -> Iterator[Species]:
     state = system.state(system.initial())
     for mechanism in system.model.mechanisms:
         if isinstance(mechanism, Reactions):
-            for reaction in _reactions(mechanism, View(state, mechanism.where), 0.0):
+            for reaction in reactions_of(mechanism, View(state, mechanism.where), 0.0):
                 yield from reaction.change
         for event in events_of(mechanism):
             yield from event.changes
-
-
-def _reactions(mechanism: Any, near: Concentrations, t: float) -> Sequence[Reaction]:
-    """The reactions of a mechanism, which may only read what it sees."""
-    return reading(type(mechanism).__name__, mechanism.reactions, near, t)
 
 
 def _covers(reactions: Sequence[Reaction], channels: Sequence[Channels]) -> bool:
@@ -373,7 +397,7 @@ def _player(system: System, mechanism: Mechanism) -> _Player | None:
     events = events_of(mechanism)
     random = [event for event in events if isinstance(event, Channels)]
     near = View(system.state(system.initial()), mechanism.where)
-    if random and not (isinstance(mechanism, Reactions) and _covers(_reactions(mechanism, near, 0.0), random)):
+    if random and not (isinstance(mechanism, Reactions) and _covers(reactions_of(mechanism, near, 0.0), random)):
         raise InputError(f"{kind} has channels that no reactions of it open and close; where molecules are counted it "
                          "needs reactions that change all that its channels change")
     if not isinstance(mechanism, Reactions):
@@ -382,7 +406,7 @@ def _player(system: System, mechanism: Mechanism) -> _Player | None:
         raise InputError(f"{kind} has no reactions, so it cannot be played molecule by molecule; put a mechanism "
                          "that has them in its stead (whole channels, not a fraction), or simulate with concentrations")
     try:
-        channels = list(_channels(system, mechanism, _reactions(mechanism, near, 0.0)))
+        channels = list(_channels(system, mechanism, reactions_of(mechanism, near, 0.0)))
         return _Player(mechanism, tuple(_met(mechanism, channels)))
     except InputError as error:
         raise InputError(f"{kind}: {error}") from None

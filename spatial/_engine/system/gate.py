@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from spatial._engine.system.layout import ROUNDING, Layout
 from spatial.checks import InputError
+from spatial.compiled import compiled
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
@@ -30,7 +30,7 @@ def passed(layout: Layout, u: Floats, t: float, blame: Blame) -> float:
     return smallest if np.isfinite(smallest) else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _scan(u: Floats, lowest: Floats, highest: Floats, first: int) -> tuple[int, float]:
     """The first unknown from `first` on that is not between its bounds, or -1; the smallest that is not signed."""
     smallest = np.inf
