@@ -245,7 +245,9 @@ class WideLaws:
 def test_every_mechanism_declares_the_laws_that_are_found_by_its_rates(kind):
     mechanism = example(kind, pool("anywhere", 0.3 * ONE * np.ones(3)))
     species = [value for value in vars(mechanism).values() if isinstance(value, Species)]
-    counted(species, WideLaws(mechanism))
+    turnover = Own(mechanism.where, lambda c: [({kind: 1}, 1.0) for kind in species] + [
+        ({kind: -1}, c[kind]) for kind in species if not kind.signed])
+    counted(species, turnover, WideLaws(mechanism))
 
 
 def test_a_reaction_that_is_said_to_be_elementary_is_no_law():
