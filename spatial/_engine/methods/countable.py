@@ -121,14 +121,12 @@ def check_countable(counting: Counting) -> None:
         for law in laws_of(mechanism):
             if law.species in counting.system.layout.columns and counting.counts(law.species):
                 _check_law(counting, mechanism, law.species, law.K, law.n)
-    growth = dict[Species, dict[Species, str]]()
     for mechanism in counting.system.model.mechanisms:
         declared = {law.species for law in laws_of(mechanism)}
         for response in _responses(counting, mechanism):
-            _check_growth(counting, mechanism, response, growth)
+            _check_growth(counting, mechanism, response)
             if response.species not in declared and not _is_number(response.species):
                 _check_order(counting, mechanism, response)
-    _check_cycles(growth)
 
 
 def _check_thresholds(system: System) -> None:
@@ -239,42 +237,24 @@ def _half_activation(rate: Floats, order: float) -> tuple[Floats, NDArray[np.boo
     return np.where(is_fine, np.inf, half), is_fine | ~is_other
 
 
-def _check_growth(counting: Counting, mechanism: Mechanism, response: _Response,
-                  growth: dict[Species, dict[Species, str]]) -> None:
-    """Raise `InputError` for what grows with itself, or out of nothing up to a number; note what else is made.
+def _check_growth(counting: Counting, mechanism: Mechanism, response: _Response) -> None:
+    """Raise `InputError` for what makes itself, and for what is made out of nothing up to a number.
 
-    `growth` gets, for each species, those that are made out of nothing the faster the more of it there is.
+    From one molecule, over three e-folds, X -> 2X and X + S -> 2X have been measured to come out 15 to 26 per cent too
+    low; two species that make each other, 0 to 5 per cent, which is not refused.
     """
     kind, species = type(mechanism).__name__, response.species
     for number, reaction in enumerate(response.reactions):
-        made = [changed for changed, count in reaction.change.items() if count > 0]
-        takes_nothing = not any(count < 0 and counting.counts(changed) for changed, count in reaction.change.items())
-        if takes_nothing and species in made and response.has_ceiling(number):
+        if reaction.change.get(species, 0) <= 0:
+            continue
+        takes_nothing = not any(count < 0 and counting.counts(taken) for taken, count in reaction.change.items())
+        if takes_nothing and response.has_ceiling(number):
             raise InputError(f"{kind} makes {species.name!r} out of nothing, up to a number that is only a parameter, "
                              "so that more may come in a slice than there are; where molecules are counted give what "
                              "it is made of as a species, which the reaction takes")
-        if not response.rises(number) or not (takes_nothing or response.is_zero_without(number)):
-            continue
-        if species in made:
+        if response.rises(number) and (takes_nothing or response.is_zero_without(number)):
             raise InputError(f"{kind} makes {species.name!r} the faster the more of it there is; where molecules are "
                              f"counted what grows so in a slice comes too late, and the mean is too low; {_INSTEAD}")
-        if takes_nothing:
-            growth.setdefault(species, {}).update((effect, kind) for effect in made if not effect.signed)
-
-
-def _check_cycles(growth: dict[Species, dict[Species, str]]) -> None:
-    """Raise `InputError` where species are made out of nothing in a circle, each the faster the more of the last."""
-    for species, made in growth.items():
-        reached, kinds = dict(made), set(made.values())
-        while more := {far: kind for near in reached for far, kind in growth.get(near, {}).items()
-                       if far not in reached}:
-            reached |= more
-            kinds |= set(more.values())
-        if species in reached:
-            names = " and ".join(sorted(kinds))
-            raise InputError(f"{names}: {species.name!r} is made out of nothing the faster the more of it there is, by "
-                             "way of others; where molecules are counted what grows so in a slice comes too late, and "
-                             f"the mean is too low; {_INSTEAD}")
 
 
 def _is_number(species: Species) -> bool:
