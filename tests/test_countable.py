@@ -207,6 +207,13 @@ def test_rates_that_are_no_number_without_a_species_are_refused():
                     "finite and >= 0 there")
 
 
+def test_rates_that_are_no_number_without_a_species_of_which_there_is_plenty_are_played():
+    place, named = box(1.0, a=1e4, b=1.0)
+    a, b = named.values()
+    with np.errstate(all="ignore"):
+        counted([a, b], Own(place, lambda c: [({b: 1}, np.log(c[a])), ({b: -1}, c[b])]))
+
+
 @dataclass(frozen=True, eq=False)
 class Declaring(Own):
     """The same, with laws."""

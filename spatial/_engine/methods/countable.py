@@ -49,6 +49,11 @@ class Counting:
         """Whether a species of the model is counted and cannot be negative."""
         return not species.signed and bool(self.counted[self.system.layout.index(species)].all())
 
+    def molecules(self, mechanism: Mechanism, species: Species) -> Floats:
+        """(n,) molecules of a species at the start, at each element of where a mechanism acts."""
+        index = self.index(mechanism, species)
+        return np.asarray(self.start[index] / self.one[index])
+
     def index(self, mechanism: Mechanism, species: Species) -> Ints:
         """(n,) unknown of a species at each element of where a mechanism acts."""
         index, here = self.system.layout.index(species), touched(mechanism.where, species.place)
@@ -124,6 +129,7 @@ def check_countable(counting: Counting) -> None:
     for mechanism in counting.system.model.mechanisms:
         declared = {law.species for law in laws_of(mechanism)}
         for response in _responses(counting, mechanism):
+            _check_finite(counting, mechanism, response)
             _check_growth(counting, mechanism, response)
             if response.species not in declared and not _is_number(response.species):
                 _check_order(counting, mechanism, response)
@@ -142,7 +148,7 @@ def _check_law(counting: Counting, mechanism: Mechanism, species: Species, K: fl
     index = counting.index(mechanism, species)
     _check_enough(counting, mechanism, species, "its half-activation", K / counting.one[index])
     if n > 1:
-        _check_enough(counting, mechanism, species, "what it starts from", counting.start[index] / counting.one[index])
+        _check_enough(counting, mechanism, species, "what it starts from", counting.molecules(mechanism, species))
 
 
 def _check_enough(counting: Counting, mechanism: Mechanism, species: Species, what: str, molecules: Floats) -> None:
@@ -171,9 +177,6 @@ def _responses(counting: Counting, mechanism: Mechanism) -> Iterator[_Response]:
         for species in filter(counting.counts, dict.fromkeys((*reads, *taken))):
             rates = [rates_of(counting, mechanism, counting.with_molecules(state, number, species))
                      for number in (*_TRIED, _MANY)]
-            if not np.isfinite(rates[:-1]).all():
-                raise InputError(f"{type(mechanism).__name__}: the rate of a reaction is not a finite number where "
-                                 f"there is little or no {species.name!r}; it must be finite and >= 0 there")
             yield _Response(species, tuple(reactions), np.array(rates))
 
 
@@ -195,10 +198,17 @@ def reactions_of(mechanism: Any, near: Concentrations, t: float) -> Sequence[Rea
     return reading(type(mechanism).__name__, mechanism.reactions, near, t)
 
 
+def _check_finite(counting: Counting, mechanism: Mechanism, response: _Response) -> None:
+    """Raise `InputError` where a rate is no number without a species of which there are few."""
+    is_number = np.isfinite(response.rates[:-1]).all(axis=(0, 1))
+    if (~is_number & (counting.molecules(mechanism, response.species) < ENOUGH)).any():
+        raise InputError(f"{type(mechanism).__name__}: the rate of a reaction is not a finite number where there is "
+                         f"little or no {response.species.name!r}; it must be finite and >= 0 there")
+
+
 def _check_order(counting: Counting, mechanism: Mechanism, response: _Response) -> None:
     """Raise `InputError` where a rate bends with a species of which there are few."""
-    start = counting.start[counting.index(mechanism, response.species)]
-    molecules = start / counting.one[counting.index(mechanism, response.species)]
+    molecules = counting.molecules(mechanism, response.species)
     for taken, rate in response.net():
         half, is_slow = _half_activation(rate, float(taken))
         _check_enough(counting, mechanism, response.species, "its half-activation", half)
