@@ -21,6 +21,7 @@ from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Concentrations, Mechanism, Reaction, Reactions, Species, laws_of
+from spatial.units import MOLECULES
 from spatial.view import View, reading
 
 ENOUGH = 20.0
@@ -117,6 +118,19 @@ class _Response:
             taken[key] = max(taken.get(key, 1), -int(reaction.change.get(self.species, 0)))
         for key, rate in sums.items():
             yield taken[key], rate
+
+
+def per_unit(species: Species) -> float:
+    """Molecules per concentration and measure: 602.2 per uM um^3, 1 of what is given in numbers.
+
+    Raises `InputError` for a unit that does not count anything.
+    """
+    if species.unit.split()[0] == "uM":
+        return MOLECULES
+    if species.unit == "1" or species.unit.startswith("1/um"):
+        return 1.0
+    raise InputError(f"{species.name!r} has the unit {species.unit!r}; to be played molecule by molecule it must be "
+                     "'uM', 'uM um', '1' or '1/um^2'")
 
 
 def check_countable(counting: Counting) -> None:
@@ -262,7 +276,8 @@ def _check_growth(counting: Counting, mechanism: Mechanism, response: _Response)
             raise InputError(f"{kind} makes {species.name!r} out of nothing, up to a number that is only a parameter, "
                              "so that more may come in a slice than there are; where molecules are counted give what "
                              "it is made of as a species, which the reaction takes")
-        if response.rises(number) and (takes_nothing or response.is_zero_without(number)):
+        makes_itself = not reaction.elementary and response.is_zero_without(number)
+        if response.rises(number) and (takes_nothing or makes_itself):
             raise InputError(f"{kind} makes {species.name!r} the faster the more of it there is; where molecules are "
                              f"counted what grows so in a slice comes too late, and the mean is too low; {_INSTEAD}")
 

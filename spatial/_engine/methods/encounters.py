@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spatial._engine.methods.countable import Counting, is_countable, rates_of, reactions_of
+from spatial._engine.methods.countable import Counting, is_countable, per_unit, rates_of, reactions_of
 from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats
 from spatial.model import Mechanism, Reaction, Species
-from spatial.units import MOLECULES
 from spatial.view import View
 
 LOST = 0.1
@@ -70,7 +69,7 @@ def _encounters(counting: Counting, mechanism: Mechanism) -> Iterator[_Encounter
             continue
         reactants = [read[k] for k in needed]
         alone = np.max([without[k] for k in needed], axis=0)
-        events = mechanism.where.measure * (1.0 if next(iter(reaction.change)).unit[0] == "1" else MOLECULES)
+        events = mechanism.where.measure * per_unit(next(iter(reaction.change)))
         yield _Encounter(mechanism, reaction, tuple(reactants), np.maximum(rate - alone, 0.0) * events)
 
 
