@@ -392,8 +392,8 @@ class Reaction:
     """(n,) events per measure of where it happens and per second, in the changed species' own unit
     (uM/s in a volume, uM um/s on a membrane, uM um^3/s at a point; 1/s for what is counted): >= 0."""
     elementary: bool = False
-    """Whether the rate holds for single molecules as it is, though it bends with their concentration: it is then not
-    taken for a `ConcentrationLaw` that has not been declared."""
+    """Whether the rate holds for single molecules as it is, though it is not in proportion to their concentration: it
+    is then not taken for a `ConcentrationLaw` that has not been declared, nor for growth."""
 
 
 @runtime_checkable

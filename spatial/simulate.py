@@ -166,6 +166,7 @@ def _warn_of_repair(repaired: Mapping[str, float]) -> None:
 def _warn_of_few(system: System, u: Floats) -> None:
     """Warn where what random channels let through is so little that its own noise matters."""
     state, random = system.state(u), {id(mechanism) for mechanism, _ in system.events.channels}
+    counting = ""
     for term in system.terms:
         if id(term.mechanism) not in random:
             continue
@@ -173,10 +174,11 @@ def _warn_of_few(system: System, u: Floats) -> None:
         for species in term.changes:
             if species.D > 0 and (here := _nearby_molecules(species, state[species], where)) < FEW:
                 kind = type(term.mechanism).__name__
+                counting = counting or _counting_them(system, u)
                 warnings.warn(
                     f"{here:.2g} molecules of {species.name!r} are expected within {MICRODOMAIN / nm:g} nm of a "
                     f"channel of {kind}: their own noise is not in a continuous concentration; "
-                    f"{_counting_them(system, u)}", FewMolecules, stacklevel=4)
+                    f"{counting}", FewMolecules, stacklevel=4)
 
 
 def _counting_them(system: System, u: Floats) -> str:

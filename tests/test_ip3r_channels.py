@@ -379,6 +379,13 @@ def test_O19_the_part_of_open_gates_varies_as_published(N, sd):
     assert within_errors(h, 0.7)
 
 
+@pytest.mark.parametrize("scheme", [denizot(), de_young_keizer()], ids=["one unit", "three subunits"])
+def test_channels_of_any_scheme_can_be_counted(scheme):
+    one = cell(scheme, closed(scheme, 3), 1.0, 5.0)
+    run = simulate(one.model, 1e-3, [total(one.channels.open)], method="stochastic")
+    assert run.provenance["method"] == "MasterEquation"
+
+
 @dataclass(frozen=True, eq=False)
 class Catalysis:
     """IP3 made in proportion to Ca2+."""

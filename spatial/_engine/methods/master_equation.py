@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial._engine.methods.countable import Counting, check_countable, reactions_of
+from spatial._engine.methods.countable import Counting, check_countable, per_unit, reactions_of
 from spatial._engine.methods.encounters import fastest_at_rest
 from spatial._engine.operators.jump_rates import Hops, hops, walk
 from spatial._engine.system.events import Deposit, Flags
@@ -32,7 +32,6 @@ from spatial.compiled import compiled
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Channels, Gains, Mechanism, Reaction, Reactions, Species, events_of
-from spatial.units import MOLECULES
 from spatial.view import View
 
 HAZARD = 0.1  # chance with which a molecule reacts in a slice, averaged over a reaction's events
@@ -306,19 +305,6 @@ def strain(rate: Floats, index: Ints, change: Ints, limits: Flags, N: Ints, flow
             all_events += rate[i]
             hazards += rate[i] * rate[i] / often
     return hazards / all_events if all_events > 0.0 else 0.0
-
-
-def per_unit(species: Species) -> float:
-    """Molecules per concentration and measure: 602.2 per uM um^3, 1 of what is given in numbers.
-
-    Raises `InputError` for a unit that does not count anything.
-    """
-    if species.unit.split()[0] == "uM":
-        return MOLECULES
-    if species.unit == "1" or species.unit.startswith("1/um"):
-        return 1.0
-    raise InputError(f"{species.name!r} has the unit {species.unit!r}; to be played molecule by molecule it must be "
-                     "'uM', 'uM um', '1' or '1/um^2'")
 
 
 def master_equation(system: System, hazard: float = HAZARD, dwell: float = DWELL, start: Floats | None = None,
