@@ -51,7 +51,7 @@ def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tu
     Numbers in tuples may be negative, and fields named in `may_be_negative`; those in `above_zero` are also not zero.
     Raises `InputError` naming the class, the parameter, its value and what would be right.
     """
-    kinds(owner)
+    assert is_dataclass(owner)
     for parameter in fields(owner):
         value, name = getattr(owner, parameter.name), f"{type(owner).__name__}: {parameter.name}"
         if isinstance(value, (bool, str)):
@@ -63,6 +63,7 @@ def parameters(owner: Any, may_be_negative: tuple[str, ...] = (), above_zero: tu
             number(name, value, parameter.name in may_be_negative)
             if parameter.name in above_zero:
                 positive(name, float(np.min(value)))
+    kinds(owner)
 
 
 def kinds(owner: Any, called: str = "") -> None:
@@ -120,6 +121,13 @@ def valence(name: str, value: Any, may_be_zero: bool = False) -> None:
     if not is_one or (value == 0 and not may_be_zero):
         raise InputError(f"{name} is {shown(value)}; it must be a whole number from -{MOST_CHARGES} to {MOST_CHARGES}"
                          + ("" if may_be_zero else " that is not 0"))
+
+
+def listed(name: str, given: Any, such_as: str) -> tuple[Any, ...]:
+    """Return a list of things as a tuple. Raises `InputError` unless it is one."""
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise InputError(f"{name} is {shown(given)}; it must be a list: {such_as}")
+    return tuple(given)
 
 
 def own(owner: Any, *names: str) -> None:
@@ -244,17 +252,21 @@ def _is_of(value: Any, kind: Any, count: int | None) -> bool:
     """Whether a value is of the kind that an annotation says; `count` numbers may stand for one."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
+        if count is not None and float in arguments:  # an array is one number for each element
+            arguments = tuple(part for part in arguments if get_origin(part) is not np.ndarray)
         return any(_is_of(value, part, count) for part in arguments)
+    if kind is Any:
+        return True
     if kind is None or kind is type(None):
         return value is None
     if kind is float:
         return _is_numeric(value) and np.shape(value) in ((), (count,))
     if kind is int:
-        return _is_numeric(value) and np.ndim(value) == 0 and (not np.isfinite(value) or value == int(value))
+        return _is_numeric(value) and np.ndim(value) == 0 and bool(np.isfinite(value)) and value == int(value)
     if origin is Literal:
         return any(value is choice or (type(value) is type(choice) and value == choice) for choice in arguments)
     if origin is np.ndarray:
-        return _is_numeric(value) or (isinstance(value, (list, tuple)) and not value)
+        return _is_array(value, arguments)
     if origin is tuple:
         return _is_tuple_of(value, arguments, count)
     if origin is not None:
@@ -262,6 +274,15 @@ def _is_of(value: Any, kind: Any, count: int | None) -> bool:
     if getattr(kind, "_is_protocol", False):
         return all(hasattr(value, name) for name in _members(kind))
     return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _is_array(value: Any, arguments: tuple[Any, ...]) -> bool:
+    """Whether a value is an array of numbers, or a list of them: whole ones where an annotation asks for integers."""
+    if not _is_numeric(value) or np.ndim(value) == 0:
+        return False
+    values, asked = np.asarray(value), get_args(arguments[1]) if len(arguments) > 1 else ()
+    wants_whole = bool(asked) and isinstance(asked[0], type) and issubclass(asked[0], np.integer)
+    return not wants_whole or values.dtype.kind in "iu" or bool((values == np.rint(values)).all())
 
 
 def _is_tuple_of(value: Any, parts: tuple[Any, ...], count: int | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.checks import InputError, Unusual, kinds, number, positive, shown
+from spatial.checks import InputError, Unusual, kinds, listed, number, positive, shown
 from spatial.frozen import read_only
 from spatial.geometry.contact import check_places, meet
 from spatial.geometry.place import Floats, Place
@@ -405,11 +405,7 @@ class Reactions(Protocol):
         ...
 
 
-def _listed(what: str, given: Iterable[Any]) -> tuple[Any, ...]:
-    """What a model is given as a tuple. Raises `InputError` unless it is a list."""
-    if not isinstance(given, Iterable) or isinstance(given, str):
-        raise InputError(f"{what} is {shown(given)}; it must be a list: Model([species, ...], [mechanism, ...])")
-    return tuple(given)
+_FORM = "Model([species, ...], [mechanism, ...])"
 
 
 @dataclass(frozen=True, eq=False)
@@ -472,15 +468,17 @@ class Model:
 
     def __init__(self, species: Iterable[Species], mechanisms: Iterable[Mechanism] = (),
                  fipy_terms: Mapping[Species, Terms] | None = None, *, left_out: Iterable[type] = ()) -> None:
-        object.__setattr__(self, "species", _listed("species", species))
-        object.__setattr__(self, "mechanisms", _listed("mechanisms", mechanisms))
+        object.__setattr__(self, "species", listed("species", species, _FORM))
+        object.__setattr__(self, "mechanisms", listed("mechanisms", mechanisms, _FORM))
+        if fipy_terms is not None and not isinstance(fipy_terms, Mapping):
+            raise InputError(f"fipy_terms is {shown(fipy_terms)}; it must be {{species: terms}}")
         object.__setattr__(self, "fipy_terms", dict(fipy_terms or {}))
         object.__setattr__(self, "left_out", tuple(left_out))
         seen: set[str] = set()
         for one in self.species:
             if not isinstance(one, Species):
                 raise InputError(f"{shown(one)} is among the species of a model, which it is not; mechanisms come in a "
-                                 "list of their own: Model([species, ...], [mechanism, ...])")
+                                 f"list of their own: {_FORM}")
             if one.name in seen:
                 raise InputError(f"two species of this model are called {one.name!r}; give each its own name")
             seen.add(one.name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spatial import checks
 from spatial.frozen import Frozen
 from spatial.geometry.place import Place
 from spatial.model import Model, Species
@@ -30,6 +31,9 @@ class Parameters:
     of_species: Mapping[str, Value]
     of_kinds: Mapping[str, Mapping[str, Value]]  # for each class of mechanisms
     counts: Mapping[str, int]  # mechanisms of each class
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     def differences(self, other: "Parameters") -> list[str]:
         """Return a sentence for each number that is another in `other`, with both values.

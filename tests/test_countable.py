@@ -373,7 +373,7 @@ def test_slices_that_are_short_enough_are_enough():
 
 
 def test_sites_in_a_small_element_of_a_coarse_mesh_are_refused():
-    """Where sites are few of the volume, what they lose is all that binds: .1 of 10 are bound where 9.8 are exact."""
+    """Where sites are few of the volume, what they lose is all that binds: .4 of 10 are bound where 9.8 are exact."""
     measure = np.array([1e-3, 5e-7, 1e-3])
     place = Place("cytosol", 3, measure, np.zeros((3, 3)), np.array([[0, 1], [1, 2]]), np.full(2, 0.01))
     A, C = Species("A", place, 16.6, D=20.0), Species("C", place)

@@ -27,8 +27,11 @@ class Domain:
     angle: float = 2 * np.pi  # the solid angle into which the source flows: 4 pi away from walls
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         for name in ("sigma", "calcium", "D", "angle"):
             checks.positive(f"Domain: {name}", getattr(self, name))
+        if not self.outer > 0:
+            raise checks.InputError(f"Domain: outer is {self.outer:g} um; it must be > 0, or infinite")
 
     def unbuffered(self, r: Floats) -> Floats:
         """Ca2+ without buffers [uM]; also that within a few nm of the pore, whatever the buffers."""

@@ -45,6 +45,9 @@ class Profile:
     values: Floats  # (m,) of the parameter, rising
     deviance: Floats  # (m,) -2 ln(likelihood), above its least value among these
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The values between which the data leave the parameter; 0 or infinity where the profile does not say."""
         most = chi2.ppf(level, 1)

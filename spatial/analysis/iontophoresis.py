@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 from scipy.special import erfc, erfcx
 
+from spatial import checks
 from spatial.checks import InputError, number, positive
 from spatial.frozen import Frozen
 from spatial.geometry.place import Floats
@@ -105,6 +106,7 @@ class Fit:
     curves: Floats  # the fitted traces, in the shape of the measured ones
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "values", Frozen(self.values))
         object.__setattr__(self, "errors", Frozen(self.errors))
 

@@ -40,6 +40,9 @@ class Event:
     element: int  # where the peak is
     elements: Ints = field(repr=False)  # those above threshold at the peak's instant
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     @property
     def duration(self) -> float:
         """s."""
@@ -190,6 +193,9 @@ class Locality:
     """Mean rise of the region over the mean rise of all the rest at the peak's instant: infinite if that has none,
     1 if there is no rest, for the event fills the place."""
     least_contrast: float  # from which the region counts as decoupled
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def rise_over_diffusion(self) -> float:

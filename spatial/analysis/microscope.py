@@ -144,6 +144,9 @@ class View:
     rows: Floats  # (ny, n) molecules per uM whose light lands in each row
     columns: Floats  # (n, nx) part of it that lands in each column
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     def rates(self, shining: Floats) -> Floats:
         """(ny, nx) photons per pixel and s expected of (n,) shining indicator [uM], and of the background."""
         light = (self.rows * shining) @ self.columns
@@ -213,6 +216,9 @@ class Movie:
     pixel: float  # um
     ground: float  # counts of a pixel that sees no indicator
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     @property
     def signal(self) -> Floats:
         """(t, y, x) counts that are due to the indicator, and noise around them."""
@@ -269,6 +275,9 @@ class Trace:
     noise: float
     """Standard deviation of one frame's noise, from differences of successive frames (their median absolute
     deviation, which a slow signal and rare steps do not enter); needs three frames, else nan."""
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def snr(self) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
+from spatial import checks
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
@@ -31,6 +32,7 @@ class QuasiStatic:
     fast: tuple[Species, ...]
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         if not self.fast or len(set(self.fast)) == len(self.model.species):
             raise InputError("quasi-static: there must be species that are fast and others that are not")
         for one in self.fast:

@@ -32,6 +32,9 @@ class Reach:
     volume: Floats  # (k,) of tissue in which it is [um^3]
     cut: NDArray[np.bool_]  # (k,) its farthest point is where the place ends: it would reach farther
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     @property
     def largest(self) -> float:
         """Radius of effect: the largest distance ever reached [um]."""
@@ -207,6 +210,9 @@ class Overlap:
     other: float  # the second alone
     both: float  # each alone
     together: float  # both at once
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def either(self) -> float:

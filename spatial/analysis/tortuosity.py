@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial import checks
 from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.steady import HELD, pieces, steady
 from spatial.checks import InputError
@@ -30,6 +31,9 @@ class Block:
     upper: Floats
     faces: tuple[tuple[Ints, Ints], ...]  # of each axis, the elements on its lower and on its upper face
     conductance: tuple[tuple[Floats, Floats], ...]  # um, from each of them to its face, `HELD` for those on it
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def sides(self) -> Floats:

@@ -53,6 +53,7 @@ class Cleft:
     resolution: float = 1.0  # factor on every edge length; 2 is twice coarser
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         for field in fields(self):
             if field.name not in ("coverage", "sealed"):
                 checks.positive(f"Cleft: {field.name}", getattr(self, field.name))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial import checks
 from spatial.checks import InputError, Unusual
 from spatial.frozen import Frozen, read_only
 from spatial.geometry.locate import in_bricks, in_cells
@@ -49,6 +50,7 @@ class Place:
     """For each place this one touches, a digest of its elements: the mesh that joined them sets it."""
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         n = len(self.measure)
         if self.dimension not in _MEASURE_UNIT:
             raise InputError(f"place {self.name!r} has dimension {self.dimension}; it must be 3, 2 or 0")
@@ -192,6 +194,7 @@ class Mesh(Mapping[str, Place]):
     places: Mapping[str, Place]
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "places", Frozen(self.places))
         for name, place in self.places.items():
             if name != place.name:

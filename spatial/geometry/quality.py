@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial import checks
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tetrahedra import Tetrahedra, cell_volumes, piece_labels, surface_labels, triangle_areas
 
@@ -23,6 +24,9 @@ class RegionReport:
     volume: float
     pieces: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
 
 @dataclass(frozen=True)
 class MembraneReport:
@@ -31,6 +35,9 @@ class MembraneReport:
     triangles: int
     area: float
     surfaces: int
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class QualityReport:
     quality: tuple[float, float]  # least and median radius ratio, 1 for the regular tetrahedron
     wrong_sign: float  # part of the edges through which linear diffusion would run uphill
     warnings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     def lines(self) -> list[str]:
         """The report as lines of text."""

@@ -26,6 +26,7 @@ class Tree:
     radii: Floats  # (n,) um
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         n = len(self.nodes)
         if n < _PAIR or np.shape(self.nodes) != (n, 3) or {np.shape(self.parents), np.shape(self.radii)} != {(n,)}:
             raise InputError(f"tree: nodes, parents and radii have shapes {np.shape(self.nodes)}, "

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tetrahedra import OUTSIDE, Region, interfaces, surface_labels, triangle_areas
@@ -54,6 +55,9 @@ class Voids:
     volumes: Floats  # (k,) um^3, that of the surface with most triangles first
     of_triangle: Ints  # (t,) void of each triangle
     of_vertex: Ints  # (v,) void of each vertex, in the order of np.unique(triangles)
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def void_volumes(points: Floats, triangles: Ints) -> Voids:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from spatial import checks
 from spatial.checks import InputError, fraction, kinds
 from spatial.frozen import Frozen
 from spatial.geometry.place import Floats, Ints
@@ -30,6 +31,7 @@ class Region:
     part: str | None = None  # a name for this part of the place, where mechanisms can act on it alone
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "tortuosity", checked(self.tortuosity, f"region {self.place!r}: tortuosity"))
         kinds(self)
         fraction(f"region {self.place!r}: volume_fraction", self.volume_fraction)
@@ -46,6 +48,18 @@ class Tetrahedra:
     membranes: Mapping[str, Ints]  # (k, 3) points of each membrane's triangles
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
+        checks.number("points of a mesh [um]", self.points, may_be_negative=True)
+        for what, array, shape in (("points", self.points, (len(self.points), 3)),
+                                   ("cells", self.cells, (len(self.cells), 4)),
+                                   ("region", self.region, (len(self.cells),))):
+            if np.shape(array) != shape:
+                raise InputError(f"{what} of a mesh have shape {np.shape(array)}, not {shape}")
+        for what, index, known in (("cells", self.cells, self.points), ("region", self.region, self.regions)):
+            count = len(known)
+            if np.size(index) and (np.min(index) < 0 or np.max(index) >= count):
+                raise InputError(f"{what} of a mesh go from {np.min(index)} to {np.max(index)}, not within "
+                                 f"0..{count - 1}")
         object.__setattr__(self, "membranes", Frozen(self.membranes))
 
     @property

@@ -97,6 +97,7 @@ class Tripartite:
     resolution: float = 1.0  # factor on every edge length; 2 is twice coarser
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         for field in fields(self):
             if field.name != "neighbours":
                 checks.positive(f"Tripartite: {field.name}", getattr(self, field.name))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spatial import checks
 from spatial.checks import InputError, positive
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.load import LARGEST, SMALLEST
@@ -46,6 +47,7 @@ class Labels:
     voxel: Triple  # um
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         if self.values.ndim != 3 or self.values.size == 0 or self.values.dtype.kind not in "iu":
             raise InputError(f"labels are an array of {self.values.dtype} of shape {self.values.shape}; "
                              "they must be integers, at least one, in three dimensions")

@@ -19,6 +19,7 @@ class Waits:
     values: Floats
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         if np.ndim(self.values) != 2 or not self.values.size or not (self.values > 0).all():
             raise InputError(f"waits have shape {np.shape(self.values)}; they must be numbers > 0, a row for each slot")
 

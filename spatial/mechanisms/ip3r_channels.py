@@ -26,6 +26,9 @@ class Transition:
     k: float
     ligand: Ligand = "none"
 
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -37,6 +40,7 @@ class Scheme:
     together: int = 1  # subunits of a channel; 1: channels are counted, any number at a point
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         n = len(self.states)
         for each in self.transitions:
             checks.number(f"Scheme: k from state {each.start} to {each.end}", each.k)

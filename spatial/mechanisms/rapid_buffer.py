@@ -71,7 +71,8 @@ class RapidBuffers:
 
     def __init__(self, calcium: float, buffers: Iterable[RapidBuffer]) -> None:
         object.__setattr__(self, "calcium", calcium)
-        object.__setattr__(self, "buffers", tuple(buffers))
+        object.__setattr__(self, "buffers", checks.listed("RapidBuffers: buffers", buffers,
+                                                            "[RapidBuffer(100 * uM), ...]"))
         checks.parameters(self)
         if not self.buffers:
             raise InputError("RapidBuffers has no buffer; give one at least, or leave the reduction away")
@@ -132,6 +133,9 @@ class Validity:
     time: float  # s, the slowest buffer's
     length: float  # um, the slowest buffer's
     warnings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def holds(self) -> bool:

@@ -16,6 +16,7 @@ class StoreSensor:
     n: float  # Hill coefficient
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         checks.positive("StoreSensor: K", self.K)
         checks.positive("StoreSensor: n", self.n)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spatial import checks
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Mechanism, Species, adapted, events_of
 
@@ -19,6 +20,9 @@ class Swollen:
 
     mechanism: Mechanism
     volumes: Mapping[Species, Species]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def where(self) -> Place:

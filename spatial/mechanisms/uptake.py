@@ -60,6 +60,7 @@ class Uptake:
     K_competitor: float | None = None  # of the competitor [uM]; none without one
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         if (self.competitor is None) != (self.K_competitor is None):
             raise checks.InputError("Uptake: a competitor needs its K_competitor, and K_competitor a competitor; "
                                     "give both or neither")

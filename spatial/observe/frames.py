@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Concentrations, Species
@@ -74,6 +75,9 @@ class Only:
     times: frozenset[float]
     frames: Frames
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     @classmethod
     def at(cls, times: Iterable[float], frames: Frames) -> "Only":
         """The frames at these times [s] alone."""
@@ -90,6 +94,9 @@ class Together:
     """Several frames as one."""
 
     frames: Sequence[Frames]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     def write(self, t: float, c: Concentrations) -> None:
         """Keep the concentrations at time `t` [s] in each of them."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.frozen import Frozen, read_only
 from spatial.geometry.place import Floats
@@ -17,6 +18,7 @@ class Series:
     values: Floats  # (times, k), read-only
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "values", read_only(self.values))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -33,6 +35,7 @@ class Recording:
     provenance: Mapping[str, Any]
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "times", read_only(self.times))
         object.__setattr__(self, "series", Frozen(self.series))
         object.__setattr__(self, "provenance", Frozen(self.provenance))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.observe.recording import Recording
@@ -43,6 +44,9 @@ class Panel:
     label: str
     series: tuple[str, ...]
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def time_courses(path: str | Path, recording: Recording, panels: Sequence[Panel],

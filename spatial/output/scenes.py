@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tetrahedra import OUTSIDE, interfaces
@@ -49,6 +50,9 @@ class Shape:
     colour: str
     opacity: float = 1.0
     name: str = ""
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @classmethod
     def of(cls, place: Place, colour: str, opacity: float = 1.0, name: str = "") -> "Shape":

@@ -25,6 +25,9 @@ class Receptor:
     bindings: tuple[tuple[str, str, float], ...]  # from, to, rate [1/(uM s)]
     others: tuple[tuple[str, str, float], ...]  # from, to, rate [1/s]
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     def follow(self, times: Floats, glutamate: Floats, states: Sequence[str]) -> Floats:
         """(k, m) part of the receptors in these states, at (k,) times [s] in (k, m) glutamate [uM], resting at first.
 

@@ -32,6 +32,7 @@ class Course:
     slope: Floats  # (n,) per s
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "value", read_only(self.value))
         object.__setattr__(self, "slope", read_only(self.slope))
 
@@ -42,6 +43,9 @@ class Output:
 
     amount: Floats  # (n,) >= 0, in the network's own unit
     moment: Floats  # (n,) the sum of each event's amount times its time since the window's start [s]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 class Partner(Protocol):
@@ -62,6 +66,9 @@ class Heard:
     name: str
     species: Species  # on a place that the sites touch
     last: Species  # on the sites: the field at the last exchange, which makes the slope
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +190,7 @@ class BrianNetwork:
     namespace: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # what its equations refer to
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         for group in self.groups:
             if not hasattr(group, "equations"):
                 raise checks.InputError(f"{group.name!r} is a {type(group).__name__} of Brian2, which has no "

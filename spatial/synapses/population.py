@@ -74,6 +74,9 @@ class Events:
     rank: Ints  # (k,) of the event among those of its synapse in the window
     starts: Ints  # (windows + 1,) where those of each window begin
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     def rounds(self, window: int) -> Iterator[slice]:
         """The first events of all synapses in a window, their second events, and so on."""
         start, end = self.starts[window:window + 2]

@@ -196,6 +196,10 @@ class Pattern:
     b: float  # pA
     reset: float  # mV
 
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("current", "E", "a", "b", "reset"),
+                          above_zero=("capacitance", "tau_w"))
+
     def neurons(self, where: Place, V: Species, w: Species, spikes: Species | None = None,
                 current: Held | None = None) -> AdEx:
         """Neurons that fire so, under its current or another one."""

@@ -67,7 +67,7 @@ def check_trains(trains: tuple[Floats, ...], count: int, of: str = "synapse") ->
         raise InputError(f"{len(trains)} spike trains for {count} {of}s; give one each, empty for a silent {of}")
     for k, train in enumerate(trains):
         times = np.asarray(train, float)
-        if not (np.isfinite(times).all() and (times >= 0).all() and (np.diff(times) > 0).all()):
+        if not (times.ndim == 1 and np.isfinite(times).all() and (times >= 0).all() and (np.diff(times) > 0).all()):
             raise InputError(f"the spike train of {of} {k} must hold finite, growing times >= 0")
 
 
@@ -81,6 +81,9 @@ class Timetable:
     times: Floats  # (k,) s, sorted
     train: Ints  # (k,) the train of each
     count: int  # n
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @classmethod
     def of(cls, trains: tuple[Floats, ...]) -> "Timetable":

@@ -25,6 +25,9 @@ class Draws:
     release: Floats  # a docked vesicle goes where this is below its probability
     refill: Floats  # an empty slot has been refilled where this is below its probability
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
 
 def draw(trains: tuple[Floats, ...], vesicles: int, rng: np.random.Generator) -> Draws:
     """The chances of so many vesicles at each synapse, at each of its spikes."""

@@ -34,7 +34,7 @@ class Tolerance:
     def __post_init__(self) -> None:
         for name in ("relative", "longest", "shortest", "most_steps"):
             value = getattr(self, name)
-            if not (name == "longest" and value == np.inf):
+            if not (name == "longest" and isinstance(value, float) and value == np.inf):
                 positive(f"tolerance: {name}", value)
         least, most = POSSIBLE
         if not least <= self.relative <= most:

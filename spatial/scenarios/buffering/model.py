@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from spatial import checks
 from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.bricks import graded_grid
@@ -57,6 +58,9 @@ class Slab:
     experiment: Experiment
     electrolyte: Electrolyte
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     @property
     def x(self) -> Floats:
         """(n,) middles of the slices [um]."""
@@ -69,6 +73,9 @@ class Observed:
 
     slab: Slab
     recording: Recording
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def end(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from spatial import checks
 from spatial.scenarios.cleft.settings import CleftSettings
 from spatial.scenarios.parts.release_in_cleft import Release, release_in_cleft
 
@@ -16,6 +17,9 @@ class Case:
     open_rim: float
     seal: str  # what closes the rest: ADHESION or ASTROCYTE
     release: Release
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
     @property
     def label(self) -> str:

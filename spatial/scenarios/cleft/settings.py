@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.cleft import Cleft
 from spatial.mechanisms.glutamate_transporter import DENSITY
@@ -18,10 +19,10 @@ class CleftSettings:
     shape: Cleft = field(default=Cleft(coverage=0.0, resolution=1.5))
 
     def __post_init__(self) -> None:
+        checks.parameters(self)
         for part in self.open_rim:
             if not 0 <= part <= 1:
                 raise InputError(f"CleftSettings: open_rim has {part:g}; every part must be from 0 to 1")
-
 
     @property
     def runs(self) -> int:

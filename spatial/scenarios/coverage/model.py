@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from spatial import checks
 from spatial.scenarios.coverage.settings import CoverageSettings
 from spatial.scenarios.parts.release_in_cleft import Release, release_in_cleft
 
@@ -13,6 +14,9 @@ class Case:
 
     coverage: float
     release: Release
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
     @property
     def label(self) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.cleft import Cleft
 from spatial.scenarios.parts.release_in_cleft import ReleaseSettings
@@ -16,6 +17,7 @@ class CoverageSettings:
     shape: Cleft = field(default=Cleft(resolution=1.5))
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         for part in self.coverage:
             if not 0 <= part <= 1:
                 raise InputError(f"CoverageSettings: coverage has {part:g}; every part must be from 0 to 1")

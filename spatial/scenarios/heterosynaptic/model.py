@@ -61,6 +61,9 @@ class Run:
     smallest: float  # concentration
     recording: Recording | None  # the whole, where it was asked for
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Heterosynaptic:
@@ -71,6 +74,9 @@ class Heterosynaptic:
     synapses: Floats  # (k, 3) um
     times: Floats  # (t,) s
     runs: tuple[Run, ...]  # block after block, seed after seed
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     def over_time(self, name: str) -> Floats:
         """(blocks, seeds, k, k, t) of a probe of every synapse."""
@@ -242,6 +248,9 @@ class Band:
 
     mean: Floats
     half: Floats
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def band(values: Floats, level: float = 0.95) -> Band:

@@ -51,6 +51,9 @@ class Observed:
     experiment: Experiment
     recording: Recording
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     @property
     def rates(self) -> Floats:
         """(times, n) the rate of each neuron [Hz]."""
@@ -142,6 +145,9 @@ class Homeostasis:
     driven: Observed  # their input steps from the operating point to one each
     stepped: Observed  # the input of two steps a little down and up from the operating point
     kicked: Observed  # left alone: one at the settings' kick, and one below and one above the threshold
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def homeostasis(loop: MeanField, settings: HomeostasisSettings, progress: Progress | None = None) -> Homeostasis:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
+from spatial import checks
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
@@ -40,6 +41,9 @@ class Astrocyte:
     h: Species
     receptor: Species
     outside: Species  # ledger of Ca2+
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
     def mechanisms(self, mesh: Mesh, settings: Settings, glutamate: Species, receptors: Floats) -> list[Mechanism]:
         """Everything that changes them, with leaks that balance the pumps at rest.

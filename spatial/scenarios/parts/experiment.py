@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spatial import checks
 from spatial.geometry.place import Floats, Mesh
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, weighted_size, weighted_sum
@@ -15,6 +16,9 @@ class Conserved:
 
     name: str
     weights: Mapping[Species, float | Floats]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def probe(self) -> Probe:
@@ -45,6 +49,9 @@ class Experiment:
     duration: float  # s
     spikes: tuple[Floats, ...]  # presynaptic spike times of each synapse [s]
     species: Mapping[str, Species]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def after(before: float, progress: Progress | None) -> Progress | None:

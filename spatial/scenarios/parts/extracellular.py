@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spatial import checks
 from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, far_permeability, passage_permeability
 from spatial.geometry.place import Mesh, Place
 from spatial.mechanisms.adenosine_transport import AdenosineUptake
@@ -41,6 +42,9 @@ class Extracellular:
     glutamate_gone: Species
     purine_gone: Species
     d_serine_gone: Species
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
     def mechanisms(self, mesh: Mesh, settings: Settings, calcium: Species) -> list[Mechanism]:
         """Uptake, conversion and loss, the open boundary, and release by the astrocyte."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spatial import checks
 from spatial.geometry.place import Place
 from spatial.mechanisms.ion_leak import CHLORIDE, IonLeak
 from spatial.mechanisms.kir41 import Kir41
@@ -22,6 +23,9 @@ class Rest:
     sodium_inside: float
     chloride_outside: float
     chloride_inside: float
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, may_be_negative=("V",), above_zero=("temperature",))
 
 
 HALNES = Rest(298.0, -83.6 * mV, 3.082 * mM, 99.959 * mM, 144.662 * mM, 15.189 * mM, 133.71 * mM, 5.145 * mM)
@@ -44,6 +48,9 @@ class Ions:
     chloride_outside: Held
     chloride_inside: Held
     V: Held
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
 
 def glial_membrane(where: Place, ions: Ions, rest: Rest = HALNES) -> list[Mechanism]:

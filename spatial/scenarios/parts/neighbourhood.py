@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import in_homogenised_tissue
@@ -39,6 +40,9 @@ class Neighbourhood:
 
     mesh: Mesh
     synapses: Floats
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def parametric(shape: Tripartite) -> Neighbourhood:

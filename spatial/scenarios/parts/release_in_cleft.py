@@ -65,6 +65,9 @@ class Release:
     experiment: Experiment
     glutamate: Species
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -73,6 +76,9 @@ class Observed:
     release: Release
     recording: Recording
     film: Film
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def release_in_cleft(shape: Cleft, settings: ReleaseSettings) -> Release:

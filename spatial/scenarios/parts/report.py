@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial import checks
 from spatial.geometry.grid import laid_through
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
@@ -49,6 +50,9 @@ class Changes:
     weight: Floats  # (k,) change [percent]
     release: Floats  # (k,) change of the release probability [percent], the largest during the run
     active: NDArray[np.bool_]  # (k,)
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def changes(experiment: Experiment, recording: Recording) -> Changes:

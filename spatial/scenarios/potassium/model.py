@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spatial import checks
 from spatial.geometry.cleft import FAR, PSD, cleft
 from spatial.geometry.discretise import discretise
 from spatial.geometry.open_boundary import SURROUND, passage_permeability, surround
@@ -68,6 +69,9 @@ class Burst:
     potassium: Species  # in the block's ECS
     beyond: Species  # in the shells'
     V: Species
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def cases(settings: PotassiumSettings) -> dict[str, PotassiumSettings]:
@@ -207,6 +211,9 @@ class Observed:
     burst: Burst
     recording: Recording
     film: Film
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def observe(one: Burst, frame_times: Iterable[float] = (), progress: Progress | None = None) -> Observed:

@@ -31,6 +31,7 @@ from spatial.synapses.plasticity.gates import CoagonistGate
 from spatial.synapses.plasticity.slow_signal import SlowSignal
 from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.release import TsodyksMarkram
+from spatial.synapses.spikes import check_trains
 from spatial.units import ms, nm, s, um
 
 ACTIVE, PROBED = 0, 1  # the synapse that is stimulated, and a silent one that test pulses look at
@@ -71,6 +72,10 @@ class Reading:
     post: Floats  # postsynaptic spikes [s]
     d_serine_held: float | None = None  # above rest [uM]; 0 blocks what the astrocyte adds
 
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+        check_trains((self.post,), 1, "neuron")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -85,6 +90,9 @@ class Case:
     everywhere: bool = False  # the same happens every `spacing`, chance included: nothing leaves the block on balance
     slow: float = 60 * s  # time constant of the slow signal; default of SlowSignal
 
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -93,6 +101,9 @@ class Observed:
     case: Case
     experiment: Experiment
     recording: Recording
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     def weights(self, reading: str) -> Floats:
         """(k,) weight change of every synapse at the end."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial import checks
 from spatial._engine.operators.point_source import own_rise
 from spatial._engine.stepping.resting_state import rest
 from spatial._engine.system.layout import State
@@ -45,6 +46,9 @@ class Puffs:
     free: Species  # indicator
     bound: Species  # indicator
     open: Species  # open channels at each receptor
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def furnished(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generator) -> Mesh:

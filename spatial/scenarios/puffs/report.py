@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spatial import checks
 from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
 from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
 from spatial.geometry.place import Floats, Place
@@ -46,6 +47,9 @@ class Observed:
     light: Trace  # dF/F of the whole process
     events: list[Event]
     highest: Highest
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
 
 def microscope_over(place: Place) -> Microscope:

@@ -54,6 +54,9 @@ class Fates:
     carriers: tuple[Species, ...] = ()  # states of what binds them
     loaded: tuple[Species, ...] = ()  # those of these states that hold one
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -61,6 +64,9 @@ class Stage:
 
     name: str
     D: float  # free [um^2/s]
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,9 @@ class Listener:
     changes: str  # what the effect is
     effect: Callable[[Floats, Floats], Floats]
 
+    def __post_init__(self) -> None:
+        checks.parameters(self)
+
 
 @dataclass(frozen=True)
 class Transmitter:
@@ -90,6 +99,9 @@ class Transmitter:
     lasts: float  # longer than anything is heard once the vesicles are empty [s]
     fates: Callable[[Mesh, tuple[Species, ...], Species, float], Fates]
     """Of the mesh, the cascade, the ledger of what is gone, and a factor on the rates of all enzymes and carriers."""
+
+    def __post_init__(self) -> None:
+        checks.parameters(self, above_zero=("emptying", "extent", "lasts"))
 
     @property
     def duration(self) -> float:
@@ -215,6 +227,9 @@ class Spread:
     settings: SpreadSettings
     chain: tuple[Species, ...]  # the transmitter's stages, in the ECS
     losses: tuple[float, ...]  # of each, far below saturation [1/s]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def place(self) -> Place:

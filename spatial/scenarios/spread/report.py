@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.analysis.spread import (
     Overlap,
@@ -61,6 +62,9 @@ class Heard:
     reach: Reach  # of the effect
     drift: float  # of what must be conserved, relative
     smallest: float  # concentration anywhere in the run [uM]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial import checks
 from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
@@ -37,6 +38,9 @@ class SynapseStates:
     post_trace: Species
     eligibility: Species
     weight: Species
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     def mechanisms(self, where: Place, trains: tuple[Floats, ...], post: Floats, around: Extracellular,
                    settings: Settings) -> list[Mechanism]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.analysis.iontophoresis import TMA, Fit, fit, sealed_box
 from spatial.analysis.tortuosity import AXES, Block, isotropic, steady_tortuosity
@@ -39,6 +40,9 @@ class Traces:
     values: Floats  # (t, k) uM
     flux: float  # uM um^3/s
     D: float  # um^2/s
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def distances(self) -> Floats:
@@ -116,6 +120,9 @@ class Measured:
     traces: tuple[Traces, ...]
     fit: Fit  # of the traces around all sources
     fits: tuple[Fit, ...]  # of those around each source
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @property
     def isotropic(self) -> float:

@@ -69,6 +69,9 @@ class CoagonistFactor:
 
     gate: CoagonistGate
 
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+
     def __call__(self, c: Concentrations) -> Floats:
         """(n,) 1 while the astrocyte is silent, more under what it releases."""
         return np.asarray(1 + self.gate(c) / self.gate.at_rest(c))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatial import checks
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Concentrations, Event, Gains, OnRise, Species
 from spatial.synapses.spikes import Firing, Timetable, check_trains
@@ -31,6 +32,9 @@ class PairedSpikes:
     pre: Timetable
     known: Timetable  # of the neuron: one train, or none where it makes its own
     made: Firing | None
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
 
     @classmethod
     def of(cls, trains: tuple[Floats, ...], post: Post) -> "PairedSpikes":
