@@ -31,6 +31,7 @@ from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
 from spatial.reading.read import HardlyMeant, read
+from spatial.reading.thresholds import Thresholds
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
 
@@ -87,22 +88,26 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
             raise InputError(f"two probes are called {name!r}; give each its own name")
     tolerance = tolerance or Tolerance()
     system = assemble(model)
-    stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(seed), electrolyte)
+    u = _start(system, start)
+    thresholds = Thresholds(system, u)
+    system = thresholds.system
+    stepper = _stepper(system, method, engine, until, tolerance, u, np.random.default_rng(seed), electrolyte)
     watched = species_watched(watch, _shown(stepper))
-    for sentence in read(system, stepper.u, until, every, watched if frames is None else None):
+    for sentence in read(system, stepper.u, until, every, watched if watch and frames is None else None):
         warnings.warn(sentence, HardlyMeant, stacklevel=2)
     diary = _Diary(watch)
-    _run(stepper, until, diary, every, frames, sorted(frame_times), progress)
+    _run(stepper, until, diary, every, frames, sorted(frame_times), progress, thresholds)
+    for sentence in thresholds.sentences():
+        warnings.warn(sentence, HardlyMeant, stacklevel=2)
     return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
                             **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
 
 
-def _stepper(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
+def _stepper(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, u: Floats,
              rng: np.random.Generator, electrolyte: Electrolyte | None) -> Stepper:
-    """How a run goes on, from its first state."""
+    """How a run goes on, from its first state `u` (size,)."""
     if method not in get_args(Way):
         raise InputError(f"method is {method!r}; it must be one of {', '.join(map(repr, get_args(Way)))}")
-    u = _start(system, start)
     if method == "hybrid":
         steps = _method(system, engine, until, tolerance, electrolyte)
         _warn_of_few(system, u)
@@ -183,7 +188,7 @@ def _warn_of_others(differences: Sequence[str]) -> None:
         more = len(differences) - SHOWN
         shown = "; ".join(differences[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
         warnings.warn(f"the state to start from was made with other parameters: {shown}; take rest(model) of this "
-                      "model, unless that is what you want", OtherParameters, stacklevel=5)
+                      "model, unless that is what you want", OtherParameters, stacklevel=4)
 
 
 def _method(system: System, engine: Engine, until: float, tolerance: Tolerance,
@@ -228,7 +233,7 @@ class _Diary:
 
 
 def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Frames | None,
-         frame_times: list[float], progress: Progress | None) -> None:
+         frame_times: list[float], progress: Progress | None, thresholds: Thresholds) -> None:
     """Step from 0 to `until`, noting what happens on the way."""
     system, noted = stepper.system, 0.0
     instants = set(system.events.instants.tolist())
@@ -237,6 +242,7 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, frames: Fr
     for stop in stops:
         while stepper.t < stop:
             dt = stepper.onward(stop)
+            thresholds.note(stepper.u, stepper.t)
             if stepper.t - noted >= every or stepper.t == stop:
                 diary.note(stepper)
                 noted = stepper.t

@@ -20,7 +20,7 @@ from spatial.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spatial"
-FLOORS = ["units", "checks", "frozen", "pickling", "geometry", "model", "parameters", "view", "mechanisms",
+FLOORS = ["units", "checks", "frozen", "pickling", "geometry", "model", "parts", "parameters", "view", "mechanisms",
           "synapses", "_engine.operators", "_engine.system", "_engine.linear", "_engine.methods", "_engine.stepping",
           "reading", "observe", "simulate", "analysis", "output", "scenarios.parts", "scenarios", "cli", "__main__"]
 DOORS = {"__init__", "_engine"}  # they hold no code of their own
