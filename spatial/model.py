@@ -300,6 +300,8 @@ def _check_mechanism(mechanism: "Mechanism") -> None:
         raise InputError(f"{kind} is a class, not a mechanism; make one: {kind}(where, ...)")
     if not isinstance(getattr(mechanism, "where", None), Place):
         raise InputError(f"{kind} is no mechanism: its 'where' must be the place that it acts in")
+    if hasattr(getattr_static(mechanism, "rates", None), "__set__"):
+        raise InputError(f"{kind}: its rates are a property; make them a method, rates(self, c, t)")
     if not callable(getattr(mechanism, "rates", None)):
         raise InputError(f"{kind} is no mechanism: it has no method rates(c, t) that returns the gain of each species")
 

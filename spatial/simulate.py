@@ -34,6 +34,7 @@ from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
 from spatial.reading.read import HardlyMeant, read
+from spatial.reading.thresholds import Thresholds
 from spatial.run_arguments import check_run, checked_frame_times, probe_value
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
@@ -103,9 +104,12 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     tolerance = tolerance or Tolerance()
     system = assemble(model)
     tolerance = _within_untimed(system, until, tolerance)
-    stepper = _stepper(system, method, engine, until, tolerance, start, np.random.default_rng(int(seed)), electrolyte)
+    u = _start(system, start)
+    thresholds = Thresholds(system, u)
+    system = thresholds.system
+    stepper = _stepper(system, method, engine, until, tolerance, u, np.random.default_rng(int(seed)), electrolyte)
     watched = species_watched(watch, _shown(stepper))
-    for sentence in read(system, stepper.u, until, every, watched if frames is None else None):
+    for sentence in read(system, stepper.u, until, every, watched if watch and frames is None else None):
         warnings.warn(sentence, HardlyMeant, stacklevel=2)
     diary = _Diary(watch)
 
@@ -114,20 +118,21 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
                                 **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
 
     try:
-        _run(stepper, until, diary, every, at_events or not every, frames, stops, progress)
+        _run(stepper, until, diary, every, at_events or not every, frames, stops, progress, thresholds)
     except BaseException as error:
         error.recording = recording()  # type: ignore[attr-defined]
         raise
+    for sentence in thresholds.sentences():
+        warnings.warn(sentence, HardlyMeant, stacklevel=2)
     _warn_of_repair(stepper.counted.get(REPAIRED, {}))
     return recording()
 
 
-def _stepper(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, start: State | None,
+def _stepper(system: System, method: Way, engine: Engine, until: float, tolerance: Tolerance, u: Floats,
              rng: np.random.Generator, electrolyte: Electrolyte | None) -> Stepper:
-    """How a run goes on, from its first state."""
+    """How a run goes on, from its first state `u` (size,)."""
     if method not in get_args(Way):
         raise InputError(f"method is {method!r}; it must be one of {', '.join(map(repr, get_args(Way)))}")
-    u = _start(system, start)
     if method == "hybrid":
         steps = _method(system, engine, until, tolerance, electrolyte)
         _warn_of_few(system, u)
@@ -241,7 +246,7 @@ def _warn_of_others(differences: Sequence[str]) -> None:
         more = len(differences) - SHOWN
         shown = "; ".join(differences[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
         warnings.warn(f"the state to start from was made with other parameters: {shown}; take rest(model) of this "
-                      "model, unless that is what you want", OtherParameters, stacklevel=5)
+                      "model, unless that is what you want", OtherParameters, stacklevel=4)
 
 
 def _method(system: System, engine: Engine, until: float, tolerance: Tolerance,
@@ -292,7 +297,7 @@ class _Diary:
 
 
 def _run(stepper: Stepper, until: float, diary: _Diary, every: float, at_events: bool, frames: Frames | None,
-         frame_times: list[float], progress: Progress | None) -> None:
+         frame_times: list[float], progress: Progress | None, thresholds: Thresholds) -> None:
     """Step from 0 to `until`, noting what happens on the way: `every` so often, and before and after events or not."""
     instants, frames_due = set(_within(stepper.system.events.instants, until)), set(frame_times)
     pace = Pace(until, stepper.most_steps)
@@ -301,6 +306,7 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, at_events:
         while stepper.t < stop:
             dt = stepper.onward(stop)
             pace.check(stepper)
+            thresholds.note(stepper.u, stepper.t)
             has_arrived = stepper.t == stop
             is_due = diary.is_due(stepper.t, every) and not (has_arrived and stop in instants)
             if is_due or (has_arrived and at_events):

@@ -20,7 +20,8 @@ from spatial.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spatial"
-FLOORS = ["checks", "units", "compiled", "frozen", "pickling", "geometry", "model", "parameters", "view", "mechanisms",
+FLOORS = ["checks", "units", "compiled", "frozen", "pickling", "geometry", "model", "parts", "parameters", "view",
+          "mechanisms",
           "synapses", "_engine.operators", "_engine.system", "_engine.linear", "_engine.methods", "_engine.stepping",
           "reading", "observe", "run_arguments", "simulate", "analysis", "output", "scenarios.parts", "scenarios",
           "cli", "__main__"]

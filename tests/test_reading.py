@@ -11,15 +11,18 @@ import pytest
 from spatial._engine.stepping.resting_state import rest
 from spatial.checks import InputError, sized
 from spatial.geometry.grid import grid
-from spatial.geometry.place import Place
-from spatial.geometry.well_mixed import pool
+from spatial.geometry.place import Mesh, Place
+from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.injection import Injection
+from spatial.mechanisms.ip3r import LiRinzel
 from spatial.mechanisms.kir41 import Kir41
-from spatial.model import Model, OnRise, Reaction, Species
+from spatial.mechanisms.serca import SERCA
+from spatial.model import AtTimes, EachStep, Model, OnRise, Reaction, Species
 from spatial.observe.probes import Probe, mean
 from spatial.reading.read import HardlyMeant
 from spatial.simulate import simulate
+from spatial.synapses.postsynaptic import with_neurons
 
 PLACE = pool("cell", [1.0, 2.0])
 RNG = np.random.default_rng(1)
@@ -53,6 +56,17 @@ class Played:
 
     def reactions(self, c: Any, t: float) -> Any:
         return self.law(c)
+
+
+@dataclass(frozen=True, eq=False)
+class Acting:
+    """Events, and no rates."""
+
+    where: Place
+    events: tuple[Any, ...]
+
+    def rates(self, c: Any, t: float) -> Any:
+        return {}
 
 
 @dataclass(eq=False)
@@ -318,3 +332,104 @@ def test_a_probe_that_reads_no_numbers_is_refused(read, said):
     a = species()
     with pytest.raises(InputError, match=f"^probe 'p' {said}"):
         simulate(Model([a]), 0.1, [Probe("p", "uM", read)])
+
+
+@pytest.mark.parametrize(("threshold", "said"), [
+    (1000.0, "Rising on 'cell' never came near its threshold, though what its height reads changed: it was 999 below "
+             "at the start and 994 at best; is the threshold right?"),
+    (0.5, "Rising on 'cell' was above its threshold all through the run, so that its OnRise never happened; is its"),
+    (2.0, ""), (8.0, "")])
+def test_a_threshold_that_cannot_be_meant_is_named_at_the_end(threshold, said):
+    a, counted = species(), species("counted", 0.0)
+    assert said_of(Rising(PLACE, a, counted, threshold), also=(a, counted), until=1.0).startswith(said)
+    assert said or not said_of(Rising(PLACE, a, counted, threshold), also=(a, counted), until=1.0)
+
+
+def test_a_species_that_has_two_parts_in_a_mechanism_is_named():
+    a = species()
+    assert "Conversion: 'a' is both its source and its product; is one of them" in (
+        said_of(Conversion(PLACE, a, a, 1.0), also=(a,)))
+
+
+def test_a_species_that_is_let_out_and_cannot_diffuse_is_named():
+    tissue = Mesh.of(grid("ecs", (0, 0, 0), (1, 1, 1), 0.5)).with_points("pipette", [(0.3, 0.3, 0.3)], touching=["ecs"])
+    stuck, free = Species("stuck", tissue["ecs"]), Species("free", tissue["ecs"], D=100.0)
+    said = said_of(*(Injection(tissue["pipette"], one, 1e-3) for one in (stuck, free)), also=(stuck, free))
+    assert said == ("'stuck' does not diffuse in 'ecs', since its D is 0, and stays where Injection lets it out; "
+                    "give it a D")
+
+
+@pytest.mark.parametrize(("event", "said"), [
+    (lambda a: EachStep((a,), change=lambda c, t, rng: {}), r"change of its EachStep takes \(c, t, rng\); it is call"),
+    (lambda a: OnRise(lambda c: c[a], ()), r"height of its OnRise takes \(c\); it is called with \(c, t\)"),
+    (lambda a: AtTimes(np.array([0.05]), (a,), change=lambda c, t: {}), r"change of its AtTimes takes \(c, t\); it")])
+def test_functions_of_events_that_take_other_arguments_are_refused(event, said):
+    a = species()
+    with pytest.raises(InputError, match=f"^Acting: {said}"):
+        run(Acting(PLACE, (event(a),)), also=(a,))
+
+
+def test_text_where_a_number_is_due_is_refused():
+    a = species()
+    for mechanism, said in ((Decay(PLACE, a, rate="2 uM"), "Decay: rate is '2 uM', which is text; it must be"),
+                            (Kir41(PLACE, "K+"), "Kir41: outside is 'K\\+', which is text")):
+        with pytest.raises(InputError, match=f"^{said}"):
+            run(mechanism, also=(a,))
+
+
+def test_rates_that_are_a_property_are_refused():
+    a = species()
+    kind = type("Odd", (), {"where": PLACE, "rates": property(lambda self: {a: 1.0})})
+    with pytest.raises(InputError, match=r"^Odd: its rates are a property; make them a method"):
+        Model([a], [kind()])
+
+
+MESH = well_mixed({"cytosol": 0.5, "er": 0.05, "other": 1.0}, {"er membrane": (2.0, ["cytosol", "er"])})
+
+
+def cell(name: str, place: str = "cytosol", initial: float = 0.1, **others: Any) -> Species:
+    return Species(name, MESH[place], initial, **others)
+
+
+@pytest.mark.parametrize(("h", "ip3", "calcium", "said"), [
+    (cell("h", initial=0.5), cell("IP3"), cell("Ca"), "'h' is on 'cytosol'; it must be on 'er membrane'"),
+    (cell("h", "er membrane", 70.0), cell("IP3"), cell("Ca"), "'h' begins at 70; it is a part, and must begin between"),
+    (cell("h", "er membrane"), cell("IP3", "er"), cell("Ca"), "'IP3', its ip3, is on 'er'; it must be on 'cyt"),
+    (cell("h", "er membrane"), cell("IP3"), cell("Ca", signed=True), "'Ca' may fall below zero, as a ledger")])
+def test_a_receptor_refuses_what_is_not_where_its_law_needs_it(h, ip3, calcium, said):
+    with pytest.raises(InputError, match=f"^LiRinzel: {said}"):
+        LiRinzel(MESH["er membrane"], calcium, cell("ER Ca", "er", 400.0), ip3, h)
+
+
+def test_a_cytosol_and_a_store_that_are_swapped_are_named():
+    calcium, store = cell("Ca"), cell("ER Ca", "er", 20.0)
+    said = said_of(SERCA(MESH["er membrane"], store, calcium), also=(calcium, store))
+    assert said.startswith("'ER Ca', calcium of SERCA, begins at 20, above 'Ca', its store, at 0.1; are they swapped?")
+    assert said_of(SERCA(MESH["er membrane"], calcium, store), also=(calcium, store)) == ""
+    outside, inside = cell("K out", initial=3e3), cell("K in", "er", 1e5)
+    assert said_of(Kir41(MESH["er membrane"], outside, inside), also=(outside, inside)) == ""
+    assert "Kir41: outside begins at 1e+05 and inside at 3000, where the defaults are 3082 and 99959; are they" in (
+        said_of(Kir41(MESH["er membrane"], inside, outside), also=(outside, inside)))
+
+
+def test_an_area_in_another_unit_is_named():
+    mesh = well_mixed({"cytosol": 0.5, "er": 0.05}, {"er membrane": (2e6, ["cytosol", "er"])})
+    calcium, store = Species("Ca", mesh["cytosol"], 0.1), Species("ER Ca", mesh["er"], 20.0)
+    assert "'er membrane' has 2e+06 um^2 for 0.5 um^3 of 'cytosol', which makes it 2.5e-07 um deep; is one of them" in (
+        said_of(SERCA(mesh["er membrane"], calcium, store, V=1e-3), also=(calcium, store)))
+
+
+def test_a_temperature_in_degrees_is_refused():
+    with pytest.raises(InputError, match=r"^Kir41: temperature is 37 K; it must be the absolute temperature, 250"):
+        Kir41(MESH["er membrane"], temperature=37.0)
+
+
+def test_a_potential_without_its_minus_is_named():
+    assert "Kir41: V is 83.6, of the other sign than its default, -83.6; is a minus missing?" in (
+        said_of(Kir41(MESH["er membrane"], K_out := cell("K out", initial=3e3), V=83.6), also=(K_out,)))
+
+
+def test_a_capacitance_in_pF_is_refused():
+    mesh = Mesh.of(pool("synapses", [1.0]))
+    with pytest.raises(InputError, match=r"^capacitance is 200 pA s/mV; it must be 0.0001 to 20: 1 pA s/mV is 1 nF"):
+        with_neurons(mesh, "synapses", [0], capacitance=200.0)

@@ -23,7 +23,7 @@ class IP3Degradation:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.beside(self, "ip3", "calcium")
+        checks.own(self, "ip3", "calcium")
         checks.unsigned(self, "ip3", "calcium")
 
     @property

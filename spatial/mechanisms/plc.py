@@ -44,7 +44,7 @@ class PLCDelta:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.beside(self, "ip3", "calcium")
+        checks.own(self, "ip3", "calcium")
         checks.unsigned(self, "ip3", "calcium")
 
     @property

@@ -10,7 +10,7 @@ from spatial._engine.system.right_hand_side import System, Term
 from spatial._engine.system.trials import trials
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Concentrations, Event, Species, events_of
-from spatial.reading.parts import species_in, with_parts
+from spatial.parts import species_in, with_parts
 from spatial.view import View
 
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
@@ -26,6 +26,20 @@ def unused_species(system: System, watched: Iterable[Species]) -> Iterator[str]:
         if species not in used:
             yield (f"nothing reads, changes or watches {species.name!r} in {species.place.name!r}; leave it out, or "
                    "give it to the mechanism or probe that it is meant for")
+
+
+def stuck_species(system: System) -> Iterator[str]:
+    """Yield a sentence for each species that points let out into a tissue in which it does not diffuse."""
+    let_out = dict[Species, str]()
+    for term in system.terms:
+        changed = {*term.changes, *(one for event in events_of(term.mechanism) for one in event.changes)}
+        if term.mechanism.where.dimension == 0:
+            let_out |= {one: type(term.mechanism).__name__ for one in changed if one.place is not term.mechanism.where}
+    for species in system.model:
+        is_still = species.D == 0 and species not in system.model.fipy_terms and not np.any(species.initial)
+        if is_still and species in let_out and len(species.place.links):
+            yield (f"{species.name!r} does not diffuse in {species.place.name!r}, since its D is 0, and stays where "
+                   f"{let_out[species]} lets it out; give it a D")
 
 
 def idle_mechanisms(system: System, until: float) -> Iterator[str]:

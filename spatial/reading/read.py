@@ -5,16 +5,17 @@ from collections.abc import Iterator, Set
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
-from spatial.reading.no_effect import idle_mechanisms, late_events, never_made, unused_species
+from spatial.reading.no_effect import idle_mechanisms, late_events, never_made, stuck_species, unused_species
 from spatial.reading.sizes import (
     far_from_all,
     far_from_any_place,
     far_from_any_shape,
     far_from_defaults,
     far_from_parameters,
+    other_signs,
     swapped,
 )
-from spatial.reading.twice import equal_mechanisms
+from spatial.reading.twice import equal_mechanisms, same_species
 
 
 class HardlyMeant(UserWarning):
@@ -29,6 +30,8 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
     model = system.model
     yield from dict.fromkeys(_sizes(system, u))
     yield from equal_mechanisms(model.mechanisms)
+    yield from same_species(model.mechanisms)
+    yield from stuck_species(system)
     yield from late_events(system, until)
     yield from idle_mechanisms(system, until)
     if not model.left_out:
@@ -45,6 +48,7 @@ def _sizes(system: System, u: Floats) -> Iterator[str]:
     for mechanism in system.model.mechanisms:
         yield from far_from_defaults(mechanism, states)
         yield from far_from_parameters(mechanism, states)
+        yield from other_signs(mechanism, states)
         yield from swapped(mechanism, states)
     yield from far_from_all(system.model.species, states)
     yield from far_from_any_place({species.place.name: species.place for species in system.model}.values())

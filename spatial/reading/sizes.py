@@ -12,12 +12,14 @@ from spatial.checks import SIZED, Sized
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Mechanism, Species
-from spatial.reading.parts import with_parts
+from spatial.parts import with_parts
 from spatial.units import mM, nm, um
 
 _FAR_FROM_SIZE = 300.0  # times a K or threshold from which the first value of a species is hardly meant
+_ALIKE = 1.5  # times: as near as this two potentials may be meant for each other but for their sign
 _SWAPPED = 10.0  # times better, in all, that two values fit as each other than as themselves
 _UNRESOLVED = 1000.0  # times the largest first value from which a scale hides what a species does
+_NOTHING = 1e-10  # of what it is compared with: less is nothing, not another unit
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 _SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
@@ -40,17 +42,40 @@ def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator
                                 "the default")
 
 
-def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
-    """Yield a sentence for each species that begins far from the parameter that a mechanism compares it with."""
+def other_signs(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
+    """Yield a sentence for each number, or species in its stead, that is its default but for the sign: a potential."""
     for thing, name in with_parts(mechanism):
         for field in fields(thing):
-            sized = _sized(field)
-            species, parameter = getattr(thing, sized.beside, None), getattr(thing, field.name)
-            if not sized.beside or not isinstance(species, Species) or not _is_number(parameter) or not parameter:
+            value, default = getattr(thing, field.name), field.default
+            if isinstance(default, bool) or not isinstance(default, (int, float)) or default >= 0:
                 continue
-            for begins in _begins(species, states):
-                yield from _far(f"{species.name!r} in {species.place.name!r} begins at", begins,
-                                abs(float(parameter)), _FAR_FROM_SIZE, f"{field.name} of {name},", sized.from_below)
+            given = [value]
+            if isinstance(value, Species):
+                given = [float(begins.mean()) for begins in _begins(value, states)]
+            for number in given:
+                if _is_number(number) and 1 / _ALIKE < -number / default < _ALIKE:
+                    yield (f"{name}: {field.name} is {number:g}, of the other sign than its default, {default:g}; is a "
+                           "minus missing?")
+
+
+def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
+    """Yield a sentence for each species that begins far from the parameter that a mechanism compares it with.
+
+    A number in the place of a species is compared alike.
+    """
+    for thing, name in with_parts(mechanism):
+        for field in fields(thing):
+            sized, parameter = _sized(field), getattr(thing, field.name)
+            if not sized.beside or not _is_number(parameter) or not parameter:
+                continue
+            value, reference = getattr(thing, sized.beside), abs(float(parameter))
+            whose = f"{field.name} of {name},"
+            if isinstance(value, Species):
+                for begins in _begins(value, states):
+                    yield from _far(f"{value.name!r} in {value.place.name!r} begins at", begins, reference,
+                                    _FAR_FROM_SIZE, whose, sized.from_below)
+            else:
+                yield from _far(f"{name}: {sized.beside} is", value, reference, _FAR_FROM_SIZE, whose, sized.from_below)
 
 
 def swapped(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
@@ -81,8 +106,13 @@ def _swapped_sides(thing: Any, name: str, field: Field[Any], other: Field[Any], 
 def _wrong_order(thing: Any, name: str, low: str, sized: Sized, state: State) -> Iterator[str]:
     """A sentence if a species begins higher than the one that it begins below."""
     lower, higher = getattr(thing, low), getattr(thing, sized.below)
+    if lower.place.dimension == 3 and lower.place is higher.place:
+        yield (f"{name}: {lower.name!r}, its {low}, and {higher.name!r}, its {sized.below}, are both in "
+               f"{lower.place.name!r}; is one of them meant to be elsewhere?")
     here, there = _mean(lower, state), _mean(higher, state)
-    if here > there and (there > 0 or sized.even_zero):
+    if here == there == 0.0 and sized.even_zero:
+        yield f"{higher.name!r}, {sized.below} of {name}, begins at 0; is its first value missing?"
+    elif here > there and (there > 0 or sized.even_zero):
         yield (f"{lower.name!r}, {low} of {name}, begins at {here:.4g}, above {higher.name!r}, its {sized.below}, at "
                f"{there:.4g}; are they swapped?")
 
@@ -167,7 +197,7 @@ def _far(said: str, value: Any, reference: float, times: float, whose: str, from
     values = np.abs(np.asarray(value, float)).ravel()
     largest = float(values.max()) if values.size else 0.0
     ratio = largest / reference
-    if not np.isfinite(ratio) or ratio == 0 or (1 / times if from_below else 0.0) < ratio < times:
+    if not np.isfinite(ratio) or ratio < _NOTHING or (1 / times if from_below else 0.0) < ratio < times:
         return
     shown = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
     yield f"{said} {largest:.4g}, {shown} {whose} {reference:g}; is its unit right?"

@@ -1,13 +1,28 @@
 """Mechanisms that are equal in all that they hold: each acts, so what they do is done twice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from itertools import combinations
 from typing import Any
 
 from spatial.geometry.place import Place
 from spatial.model import Mechanism, Species
 from spatial.parameters import numbers_of
-from spatial.reading.parts import items_in
+from spatial.parts import items_in
+
+
+def same_species(mechanisms: Iterable[Any]) -> Iterator[str]:
+    """Yield a sentence for each mechanism that has one species in two of the fields that must be given."""
+    for mechanism in mechanisms:
+        kind, names = type(mechanism).__name__, dict[Species, str]()
+        for part in fields(mechanism) if is_dataclass(mechanism) else ():
+            species = getattr(mechanism, part.name)
+            if not isinstance(species, Species) or part.default is not MISSING:
+                continue
+            if species in names:
+                yield (f"{kind}: {species.name!r} is both its {names[species]} and its {part.name}; is one of them "
+                       "another species?")
+            names[species] = part.name
 
 
 def equal_mechanisms(mechanisms: Sequence[Mechanism]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from spatial.model import Concentrations, Event, Gains, Held, OnRise, Species, g
 from spatial.units import ms, mV, pA, s
 
 CAPACITANCE = 0.2 * pA * s / mV  # 200 pF, tau_m = 20 ms at 10 nS; Naud 2008
+_SMALLEST, _LARGEST = 1e-4, 20.0  # pA s/mV: a spine, and the largest neuron ten times
 _SHUNT = 100.0  # times the leak: what holds a neuron at its reset while it is refractory; choice
 _WAITS = 0.5  # of `refractory`: not 0 itself, or the small step by which rates are linearised would set it off
 
@@ -39,6 +40,10 @@ def with_neurons(mesh: Mesh, synapses: str, neuron: Sequence[int] | Ints, name: 
                          f"0 to {many - 1}")
     if np.shape(capacitance) not in ((), (many,)):
         raise InputError(f"capacitance has shape {np.shape(capacitance)}; there are {many} neurons")
+    smallest, largest = float(np.min(capacitance)), float(np.max(capacitance))
+    if not _SMALLEST <= smallest <= largest <= _LARGEST:
+        raise InputError(f"capacitance is {smallest if smallest < _SMALLEST else largest:g} pA s/mV; it must be "
+                         f"{_SMALLEST:g} to {_LARGEST:g}: 1 pA s/mV is 1 nF, and 200 pF are 0.2")
     inputs = np.bincount(index, minlength=many)[:, None]
     centres = np.stack([np.bincount(index, x, many) for x in synapse.centres.T], axis=1) / np.maximum(inputs, 1)
     neurons = Place(name, 0, np.broadcast_to(np.asarray(capacitance, float), (many,)).copy(), centres)

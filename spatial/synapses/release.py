@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.receptors import K_A1, release_probability
@@ -31,7 +32,7 @@ class A1Inhibition:
 
     adenosine: Held  # ECS
     U0: float = 0.6  # resting release probability; Stimberg 2018
-    K: float = K_A1
+    K: float = sized(K_A1, beside="adenosine", from_below=False)
     n: float = 1.0  # biophysics A11, M
     most: float = 1.0  # inhibition at full occupancy; M, 0.9-1 in CA1, 0.4 in the brainstem
 

@@ -1,9 +1,10 @@
 """The first look at a mechanism: what its rates read and gain, and that they say the same whenever they are asked."""
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from inspect import getclosurevars
+from inspect import getclosurevars, signature
 from types import FunctionType
 from typing import Any
 
@@ -13,13 +14,35 @@ from spatial._engine.system.layout import Layout
 from spatial.checks import InputError
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats
-from spatial.model import Concentrations, Gains, Mechanism, Reaction, Reactions, Species, events_of
+from spatial.model import (
+    AtTimes,
+    Channels,
+    Concentrations,
+    EachStep,
+    Gains,
+    Mechanism,
+    OnRise,
+    Reaction,
+    Reactions,
+    Species,
+    events_of,
+)
 from spatial.parameters import Value, numbers_in, numbers_of
+from spatial.parts import with_parts
 from spatial.view import View, reading
 
 _ROUNDING = 1e-9  # of what reactions make and take: by so little their sum may differ from the rates
 _CHANCE = "let chance act in an event, EachStep or Channels"
 _KEPT = "what a mechanism remembers is a species, or changes in an event"
+
+
+_NO_TEXT, _TEXT = re.compile(r"\b(float|int|Floats|ndarray|Species|Held)\b"), re.compile(r"\b(str|Literal)\b")
+_ARGUMENTS: Mapping[type, Mapping[str, tuple[str, ...]]] = {
+    AtTimes: {"change": ("c", "t", "rng")},
+    OnRise: {"height": ("c", "t"), "change": ("c", "t", "risen", "rng")},
+    EachStep: {"change": ("c", "t", "dt", "rng")},
+    Channels: {"path": ("c", "t", "horizon", "rng")}}
+"""What the functions of each kind of event are called with."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +60,7 @@ def first_look(layout: Layout, initial: Concentrations, mechanism: Mechanism,
     Raises `InputError` for rates that fail, that return no gains, or gains of what the model has not or that do not
     fit; for rates that differ from call to call or change the mechanism; and for reactions that do not sum to them.
     """
+    _check_fields(mechanism)
     _check_events(layout, mechanism)
     seen: dict[Species, None] = {}
     before = _Memory.of(mechanism)
@@ -82,11 +106,35 @@ def _called(what: str, function: Callable[[], Any]) -> Any:
         raise InputError(f"its {what} fail in the initial state: {type(error).__name__}: {error}") from error
 
 
+def _check_fields(mechanism: Mechanism) -> None:
+    """Raise `InputError` for text where a field of a mechanism, or of its parts, is a number or a species."""
+    for thing, name in with_parts(mechanism):
+        for field in fields(thing):
+            value, kind = getattr(thing, field.name), str(field.type)
+            if isinstance(value, str) and _NO_TEXT.search(kind) and not _TEXT.search(kind):
+                raise InputError(f"{name}: {field.name} is {value!r}, which is text; it must be the number or the "
+                                 "species itself, such as 3 * uM")
+
+
 def _check_events(layout: Layout, mechanism: Mechanism) -> None:
-    """Raise `InputError` for an event that changes a species which the mechanism cannot change."""
+    """Raise `InputError` for an event whose functions take other arguments, or that changes what it cannot."""
     for event in events_of(mechanism):
+        for name, arguments in _ARGUMENTS[type(event)].items():
+            _check_arguments(type(event).__name__, name, getattr(event, name), arguments)
         for species in event.changes:
             _check_known(layout, mechanism, species)
+
+
+def _check_arguments(event: str, name: str, function: Callable[..., Any], arguments: tuple[str, ...]) -> None:
+    """Raise `InputError` unless a function of an event can be called with so many arguments."""
+    try:
+        called = signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        called.bind(*arguments)
+    except TypeError as error:
+        raise InputError(f"{name} of its {event} takes {called}; it is called with ({', '.join(arguments)})") from error
 
 
 def _check_known(layout: Layout, mechanism: Mechanism, species: Species) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from spatial import checks
+from spatial.checks import sized
 from spatial.geometry.place import Floats
 from spatial.model import Concentrations, Held, level
 from spatial.synapses.receptors import EC50_D_SERINE, EC50_GLYCINE, coagonist_occupancy
@@ -44,9 +45,9 @@ class CoagonistGate:
 
     d_serine: Held  # ECS, above its resting level
     resting: float = 1.3 * uM  # gives theta_co = 0.5 at rest; choice, range of theta_co 0.4-0.6, M
-    EC50: float = EC50_D_SERINE
+    EC50: float = sized(EC50_D_SERINE, beside="d_serine", from_below=False)
     glycine: Held = 0.0 * uM  # ECS; choice, none
-    EC50_glycine: float = EC50_GLYCINE
+    EC50_glycine: float = sized(EC50_GLYCINE, beside="glycine", from_below=False)
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("EC50", "EC50_glycine"))
