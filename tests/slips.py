@@ -16,7 +16,7 @@ from spatial.checks import InputError
 
 FOLDER = Path(__file__).parent / "user_scripts"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
-LONGEST = 5.0  # CPU s of one run
+LONGEST = 10.0  # CPU s of one run
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Outcome:
 def slips_of(script: str) -> list[Slip]:
     """Return the slips that are tried in a script."""
     return [Slip(*words) for words in importlib.import_module(f"user_slips.{script}").SLIPS]
+
+
+def meant_in(script: str) -> list[Slip]:
+    """Return the changes of a script that may well be meant."""
+    return [Slip(*words) for words in importlib.import_module(f"user_slips.{script}").MEANT]
 
 
 def source_of(script: str, slip: Slip | None = None) -> str:
@@ -80,9 +85,16 @@ def difference(answer: Mapping[str, float], right: Mapping[str, float]) -> tuple
     """Return the largest relative difference of two answers, and the name of the number where it is."""
     if set(answer) != set(right):
         return np.inf, "numbers that are there"
-    parts = {name: abs(answer[name] - right[name]) / abs(right[name]) for name in right}
-    where = max(parts, key=lambda name: parts[name] if np.isfinite(parts[name]) else np.inf)
-    return (parts[where] if np.isfinite(parts[where]) else np.inf), where
+    parts = {name: _relative(answer[name], right[name]) for name in right}
+    where = max(parts, key=lambda name: parts[name])
+    return parts[where], where
+
+
+def _relative(value: float, right: float) -> float:
+    """Return how far a number is from the right one, relative to this; infinite for what is no number."""
+    if value == right:
+        return 0.0
+    return abs(value - right) / abs(right) if right and np.isfinite(value) else np.inf
 
 
 def _is_from_inside(error: Exception) -> bool:

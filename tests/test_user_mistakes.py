@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from slips import SCRIPTS, Outcome, Slip, run, slips_of, source_of
+from slips import SCRIPTS, Outcome, Slip, meant_in, run, slips_of, source_of
 
 CHANGED, WRONG = 1e-3, 0.05  # relative difference of a number of the answer
 SAID = ("refused", "warned")
@@ -34,6 +34,13 @@ def test_an_ordinary_script_runs_without_a_word(script):
     outcome, answer = run(source_of(script))
     assert (outcome.kind, outcome.said) == ("silent", "")
     assert answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_may_well_be_meant_runs_without_a_word(script):
+    outcomes = {change.what: run(source_of(script, change))[0] for change in meant_in(script)}
+    assert not {what: outcome for what, outcome in outcomes.items() if outcome.kind != "silent"}
 
 
 @pytest.fixture(scope="module")

@@ -59,3 +59,25 @@ SLIPS = (
     ("engine misspelt", "every=20 * ms)", 'every=20 * ms, engine="implict")'),
     ("method misspelt", "every=20 * ms)", 'every=20 * ms, method="stochastics")'),
 )
+
+MEANT = (
+    ("a larger tissue", "graded(100 * nm, 20 * um, 1.15)", "graded(50 * nm, 45 * um, 1.25)"),
+    ("free solution", "volume_fraction=0.2, tortuosity=1.6", "volume_fraction=1.0, tortuosity=1.0"),
+    ("one vesicle", "1000 * 8000 * molecule", "8000 * molecule"),
+    ("a vesicle of 1 ms", "tau=50 * ms", "tau=1 * ms"),
+    ("no ATP at rest", "0.001 * uM, D=330", "0.0, D=330"),
+    ("ATP in the bath", "0.001 * uM, D=330", "100 * uM, D=330"),
+    ("adenosine in the bath", "0.04 * uM, D=600", "50 * uM, D=600"),
+    ("no adenosine at rest", "0.04 * uM, D=600", "0.0, D=600"),
+    ("an enzyme of high affinity", "NTPDase(ecs, atp, adp, amp)", "NTPDase(ecs, atp, adp, amp, K1=2, K2=2)"),
+    ("a fast enzyme", "NTPDase(ecs, atp, adp, amp)", "NTPDase(ecs, atp, adp, amp, V1=200, V2=20)"),
+    ("an enzyme that keeps ADP", "NTPDase(ecs, atp, adp, amp)", "NTPDase(ecs, atp, adp, amp, channelled=0.9)"),
+    ("no CD73", "    CD73(ecs, atp, adp, amp, adenosine),\n", ""),
+    ("no uptake", "    AdenosineUptake(ecs, adenosine, taken),\n", ""),
+    ("no production",
+     "    AdenosineUptake(ecs, adenosine, taken),\n    Injection(ecs, adenosine, flux=0.036 * uM / s)])",
+     "    AdenosineUptake(ecs, adenosine, taken)])"),
+    ("a run of a minute", "simulate(model, 10 * s,", "simulate(model, 60 * s,"),
+    ("no scales", ", scale=0.1 * uM)\nadp", ")\nadp"),
+    ("another seed", "every=20 * ms)", "every=20 * ms, seed=7)"),
+)

@@ -73,3 +73,33 @@ SLIPS = (
     ("the channel never listed: its place has no mechanism",
      '    Injection(mesh["channel"], calcium', '    Injection(mesh["outside"], outside'),
 )
+
+MEANT = (
+    ("another D", "rest, D=220)", "rest, D=300)"),
+    ("an apparent D", "rest, D=220)", "rest, D=13)"),
+    ("buffers that stay where they are", "total - bound, D=13)", "total - bound)"),
+    ("ten times the current", "0.01 * pA", "0.1 * pA"),
+    ("a channel that opens at once", "start=5 * ms, stop=25 * ms", "stop=25 * ms"),
+    ("a channel that stays open", "start=5 * ms, stop=25 * ms", "start=5 * ms"),
+    ("a resting level of 50 nM", "rest, total, K = 0.1 * uM", "rest, total, K = 0.05 * uM"),
+    ("hardly any buffer", "70 * uM, 10 * uM", "1 * uM, 10 * uM"),
+    ("a buffer of high affinity", "70 * uM, 10 * uM", "70 * uM, 0.2 * uM"),
+    ("a slow buffer", "kon=1000 / (uM * s), K=K", "kon=50 / (uM * s), K=K"),
+    ("IP3 of a strong stimulus", "0.3 * uM, D=280", "5 * uM, D=280"),
+    ("no IP3", "0.3 * uM, D=280", "0.0, D=280"),
+    ("receptors at rest", '"h", er, 0.8', '"h", er, 1.0'),
+    ("a full ER", "10 * uM, D=220", "400 * uM, D=220"),
+    ("an empty ER", "10 * uM, D=220", "0.1 * uM, D=220"),
+    ("an ER in one piece", "10 * uM, D=220", "10 * uM"),
+    ("a strong SERCA", "SERCA(er, calcium, store)", "SERCA(er, calcium, store, V=5.0, K=0.2 * uM)"),
+    ("no SERCA", "    SERCA(er, calcium, store),\n", ""),
+    ("no pump and no leak in the membrane",
+     "    PMCA(plasma, calcium, outside, V=10 * uM / s * 0.05 * um),\n"
+     "    PlasmaLeak(plasma, calcium, outside, influx=0.47 * uM / s * 0.05 * um)])", "])"),
+    ("a longer run", "120 * ms, [along", "500 * ms, [along"),
+    ("every step", ", every=0.5 * ms)", ")"),
+    ("a run seen at its end alone", "every=0.5 * ms", "every=120 * ms"),
+    ("a tight tolerance", "every=0.5 * ms)", "every=0.5 * ms, tolerance=sp.Tolerance(1e-4))"),
+    ("the explicit engine", "every=0.5 * ms)", 'every=0.5 * ms, engine="explicit")'),
+    ("species in another order", "sp.Model([calcium, store,", "sp.Model([store, calcium,"),
+)

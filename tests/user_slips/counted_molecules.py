@@ -39,3 +39,16 @@ SLIPS = (
     ("a probe of a species that is not there", "sp.mean(bound_buffer)", "sp.mean(sp.Species('b', heads))"),
     ("a series of another name", 'run["mean buffer with Ca"]', 'run["mean buffer"]'),
 )
+
+MEANT = (
+    ("small spines", "300, 0.05 * um3", "300, 0.02 * um3"),
+    ("few spines", "300, 0.05 * um3", "40, 0.05 * um3"),
+    ("Ca2+ of 50 nM", "K = 0.1 * uM", "K = 0.05 * uM"),
+    ("no Ca2+ at rest", "K = 0.1 * uM", "K = 0.0 * uM"),
+    ("more buffer", "10 * uM, 2 * uM", "40 * uM, 2 * uM"),
+    ("a slow buffer", "kon=20 / (uM * s)", "kon=5 / (uM * s)"),
+    ("few ions", "flux=300 * molecule", "flux=30 * molecule"),
+    ("a neck that is shut", "permeability=10 / s", "permeability=0.0"),
+    ("another seed", "seed=1, method", "seed=2, method"),
+    ("concentrations that are continuous", ', method="stochastic")', ")"),
+)

@@ -74,3 +74,21 @@ SLIPS = (
     ("the duration in us", "simulate(model, 150 * ms", "simulate(model, 150e-6"),
     ("watch of species", "[sp.each(one) for one in", "[one for one in"),
 )
+
+MEANT = (
+    ("a small neuron", "capacitance=0.2)", "capacitance=0.05)"),
+    ("an inhibited neuron", "current=180 * pA", "current=100 * pA"),
+    ("a neuron near its threshold", "-70 * mV, unit", "-60 * mV, unit"),
+    ("a slow membrane", "tau=20 * ms, threshold", "tau=30 * ms, threshold"),
+    ("a high threshold", "threshold=-54 * mV", "threshold=-50 * mV"),
+    ("a threshold of Firing at the reset's side", "Firing(V, -54.1 * mV)", "Firing(V, -58 * mV)"),
+    ("a silent synapse", "regular(2, 40 * Hz, 25 * ms))", "np.zeros(0))"),
+    ("no D-serine", "d_serine=5 * uM", "d_serine=0 * uM"),
+    ("much D-serine", "d_serine=5 * uM", "d_serine=100 * uM"),
+    ("weights that act", 'nmda["O"], d_serine', 'nmda["O"], weight, d_serine'),
+    ("a large spine", "calcium, current),\n", "calcium, current, volume=0.3),\n"),
+    ("a target of 1 Hz", "target=5 * Hz", "target=1 * Hz"),
+    ("hours of scaling", "tau=10 * s)", "tau=3600 * s)"),
+    ("a minute of memory", "slow, tau=1 * s", "slow, tau=60 * s"),
+    ("no spike counter", "LIF(neuron, V, spikes,", "LIF(neuron, V, None,"),
+)

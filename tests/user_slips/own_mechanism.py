@@ -87,3 +87,20 @@ SLIPS = (
     ("the duration in us", "simulate(model, 400 * ms", "simulate(model, 400e-6"),
     ("the run of nothing", "simulate(model, 400 * ms", "simulate(model, 0"),
 )
+
+MEANT = (
+    ("a fast pump", "clearance: float = 10 / s", "clearance: float = 200 / s"),
+    ("spikes of 20 uM", "per_spike=3 * uM", "per_spike=20 * uM"),
+    ("another threshold", "threshold=0.8 * uM", "threshold=0.3 * uM"),
+    ("rates that name one number for all", "-self.clearance * excess}", "-self.clearance * excess, self.signals: 0.0}"),
+    ("an exponential", "-self.clearance * excess}", "-self.clearance * np.expm1(np.minimum(excess, 2))}"),
+    ("a step that is sharp", "-self.clearance * excess}", "-self.clearance * excess * (excess > 0)}"),
+    ("few spines", "np.full(200, 0.1)", "np.full(120, 0.1)"),
+    ("spines that differ", "np.full(200, 0.1) * um3", "np.linspace(0.05, 0.2, 200) * um3"),
+    ("a spike at 0", "np.arange(1, 11) * 20 * ms, per_spike", "np.arange(0, 10) * 20 * ms, per_spike"),
+    ("a single spike", "np.arange(1, 11) * 20 * ms, per_spike", "np.array([20]) * ms, per_spike"),
+    ("a spike just after the end", "np.arange(1, 11) * 20 * ms, per_spike", "np.arange(1, 25) * 20 * ms, per_spike"),
+    ("vesicles that do not fuse", "hazard: float = 0.4", "hazard: float = 0.0"),
+    ("a slow buffer", "kon=100 / (uM * s)", "kon=20 / (uM * s)"),
+    ("the explicit engine", "seed=1)", 'seed=1, engine="explicit")'),
+)

@@ -65,3 +65,22 @@ SLIPS = (
      'tissue.nearest(mesh["plasma membrane"].centres)', 'np.zeros(len(mesh["plasma membrane"]), int)'),
     ("axons inside of nothing", "[(0, 0, 0), (0.5, 0, 0)]", "[(0, 0, 0), (50, 0, 0)]"),
 )
+
+MEANT = (
+    ("K+ at rest of 2.5 mM", "ecs, 3.082 * mM", "ecs, 2.5 * mM"),
+    ("K+ in the bath", "ecs, 3.082 * mM", "ecs, 12 * mM"),
+    ("another resting potential", "-83.6 * mV", "-75 * mV"),
+    ("a neuron's Na+", "15.189 * mM", "10 * mM"),
+    ("a short train", "regular(10, 50 * Hz, start=50 * ms)", "regular(2, 50 * Hz, start=50 * ms)"),
+    ("a silent axon", "regular(10, 50 * Hz, start=55 * ms))", "np.zeros(0))"),
+    ("a small axon", "area = 5 * um * um", "area = 0.3 * um * um"),
+    ("no Kir4.1", "    Kir41(membrane, outside, inside, V),\n", ""),
+    ("few channels", "inside, V),\n", "inside, V, g=1e-3),\n"),
+    ("body temperature", "inside, V),\n", "inside, V, temperature=310.0),\n"),
+    ("no uptake by neurons",
+     "temperature=298.0),\n    PotassiumUptake(ecs, outside, neuron, rest=3.082 * mM, rate=2 / s)])",
+     "temperature=298.0)])"),
+    ("a fast uptake", "rate=2 / s", "rate=20 / s"),
+    ("another rest of the uptake", "rest=3.082 * mM", "rest=4 * mM"),
+    ("a longer run", "simulate(model, 500 * ms", "simulate(model, 3 * s"),
+)

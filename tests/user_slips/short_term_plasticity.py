@@ -62,3 +62,24 @@ SLIPS = (
     ("the tolerance above 1", "sp.Tolerance(5e-3)", "sp.Tolerance(5)"),
     ("shortest and longest swapped", "sp.Tolerance(5e-3)", "sp.Tolerance(5e-3, 1e-12, 1.0)"),
 )
+
+MEANT = (
+    ("synapses that are close", "[(-0.4, 0, 0), (0.4, 0, 0)]", "[(-0.15, 0, 0), (0.15, 0, 0)]"),
+    ("two synapses in one place", "[(-0.4, 0, 0), (0.4, 0, 0)]", "[(0, 0, 0), (0, 0, 0)]"),
+    ("a silent synapse", "np.array([300.0]) * ms)", "np.zeros(0))"),
+    ("a spike just after the end", "np.array([300.0]) * ms", "np.array([300.0, 601.0]) * ms"),
+    ("a fast train", "regular(8, 20 * Hz", "regular(8, 100 * Hz"),
+    ("a slow train", "regular(8, 20 * Hz", "regular(8, 15 * Hz"),
+    ("a reliable synapse", "U0=0.5", "U0=0.95"),
+    ("no adenosine", "A1Inhibition(adenosine, U0=0.5)", "A1Inhibition(0.0, U0=0.5)"),
+    ("a block of A1", "A1Inhibition(adenosine, U0=0.5)", "A1Inhibition(adenosine, U0=0.5, most=0.0)"),
+    ("a synapse that is tired", '"x", synapses, 1.0', '"x", synapses, 0.5'),
+    ("fast recovery", "recovery=2.0 / s", "recovery=20.0 / s"),
+    ("no facilitation", "facilitation=3.33 / s", "facilitation=100 / s"),
+    ("one small vesicle", "resource=4 * 3000 * molecule", "resource=800 * molecule"),
+    ("large vesicles", "tau=0.2 * ms", "tau=20 * ms"),
+    ("slow clearance", "rate=1000 / s", "rate=50 / s"),
+    ("no uptake of adenosine", "stop=0.4 * s),\n    AdenosineUptake(ecs, adenosine, taken)])", "stop=0.4 * s)])"),
+    ("a high pulse of adenosine", "flux=4 * uM / s", "flux=40 * uM / s"),
+    ("no adenosine at first", "0.3 * uM, D=600", "0.0, D=600"),
+)

@@ -70,3 +70,21 @@ SLIPS = (
     ("the start as a function", "start=sp.rest(model)", "start=sp.rest"),
     ("the start as an array", "start=sp.rest(model)", "start=np.zeros(7)"),
 )
+
+MEANT = (
+    ("a thin process", "1.0 * um3, 0.1 * um3, 20.0 * um2", "0.05 * um3, 0.005 * um3, 2.0 * um2"),
+    ("Ca2+ at first of 50 nM", '"calcium", cytosol, 0.1 * uM', '"calcium", cytosol, 0.05 * uM'),
+    ("an ER that is half full", "400 * uM", "200 * uM"),
+    ("h of 1", '"h", er, 0.9', '"h", er, 1.0'),
+    ("a long stimulus", "start=10 * s, stop=12 * s", "start=10 * s, stop=100 * s"),
+    ("a stimulus that goes on", "start=10 * s, stop=12 * s", "start=10 * s, stop=500 * s"),
+    ("a weak stimulus", "flux=2 * uM / s", "flux=0.2 * uM / s"),
+    ("no SERCA, as under thapsigargin", "V=20 * uM / s * depth", "V=0.0"),
+    ("no receptors", "permeability=20 / s * depth", "permeability=0.0"),
+    ("slow STIM", "tau_stim=5 * s", "tau_stim=60 * s"),
+    ("steep Orai", "tau_orai=10 * s)", "tau_orai=10 * s, m=3.0)"),
+    ("no Ca2+ outside", "tau_orai=10 * s)", "tau_orai=10 * s, calcium_outside=0.0)"),
+    ("a start from initial values", ", start=sp.rest(model))", ")"),
+    ("a long run", "simulate(model, 120 * s", "simulate(model, 1800 * s"),
+    ("IP3 that is held", "    Injection(cytosol, ip3, flux=2 * uM / s, start=10 * s, stop=12 * s)])", "])"),
+)

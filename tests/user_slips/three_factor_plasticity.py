@@ -78,3 +78,21 @@ SLIPS = (
     ("the seed as a generator", "seed=1)", "seed=np.random.default_rng(1))"),
     ("the seed negative", "seed=1)", "seed=-1)"),
 )
+
+MEANT = (
+    ("one vesicle", "20 * 8000 * molecule", "8000 * molecule"),
+    ("D-serine at rest", '"D-serine", ecs, D=900', '"D-serine", ecs, 5 * uM, D=900'),
+    ("a fast vesicle", "tau=50 * ms", "tau=2 * ms"),
+    ("no D-serine cleared", "    Conversion(ecs, d_serine, gone, rate=0.5 / s),\n", ""),
+    ("a gate that is open", "CoagonistGate(d_serine)", "CoagonistGate(10 * uM)"),
+    ("a gate that is shut", "CoagonistGate(d_serine)", "CoagonistGate(0.0)"),
+    ("a sensitive gate", "CoagonistGate(d_serine)", "CoagonistGate(d_serine, EC50=0.3, resting=0.2)"),
+    ("all synapses fire", "(spikes, np.zeros(0), np.zeros(0))", "(spikes, spikes, spikes)"),
+    ("a neuron that fires first", "neuron = spikes + 10 * ms", "neuron = spikes - 10 * ms"),
+    ("a neuron that is silent", "neuron = spikes + 10 * ms", "neuron = np.zeros(0)"),
+    ("no heterosynaptic depression", "A_alone=0.001", "A_alone=0.0"),
+    ("longer traces", "tau_plus=20 * ms, tau_minus=20 * ms", "tau_plus=50 * ms, tau_minus=100 * ms"),
+    ("a long eligibility", "tau_e=1 * s", "tau_e=10 * s"),
+    ("adenosine held", "A1Inhibition(0.0)", "A1Inhibition(0.5 * uM)"),
+    ("a shorter run", "simulate(model, 2 * s", "simulate(model, 0.3 * s"),
+)
