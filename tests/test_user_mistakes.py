@@ -1,0 +1,69 @@
+"""Ordinary scripts with one slip in each: a mistake that changes the answer is refused or warned of, never silent."""
+
+from collections.abc import Iterator
+
+import pytest
+from slips import SCRIPTS, Outcome, Slip, meant_in, run, slips_of, source_of
+
+CHANGED, WRONG = 1e-3, 0.05  # relative difference of a number of the answer
+SAID = ("refused", "warned")
+GOAL = 0.95  # of the slips that change the answer, those of which something is said
+
+
+def tried(script: str) -> Iterator[tuple[Slip, Outcome]]:
+    """Each slip of a script, and what becomes of it."""
+    right = run(source_of(script))[1]
+    for slip in slips_of(script):
+        yield slip, run(source_of(script, slip), right)[0]
+
+
+def changes_the_answer(outcome: Outcome) -> bool:
+    return outcome.off > CHANGED
+
+
+def table(outcomes: list[tuple[str, Slip, Outcome]]) -> str:
+    """A line for each slip of which nothing was said."""
+    lines = [f"{outcome.kind:10s} off {outcome.off:8.2g}  {script}: {slip.what} ({slip.wrong.strip()}) {outcome.said}"
+             for script, slip, outcome in outcomes if outcome.kind not in SAID and changes_the_answer(outcome)]
+    return "\n".join(lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_ordinary_script_runs_without_a_word(script):
+    outcome, answer = run(source_of(script))
+    assert (outcome.kind, outcome.said) == ("silent", "")
+    assert answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_may_well_be_meant_runs_without_a_word(script):
+    outcomes = {change.what: run(source_of(script, change))[0] for change in meant_in(script)}
+    assert not {what: outcome for what, outcome in outcomes.items() if outcome.kind != "silent"}
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[tuple[str, Slip, Outcome]]:
+    """What becomes of every slip in every script."""
+    return [(script, slip, outcome) for script in SCRIPTS for slip, outcome in tried(script)]
+
+
+@pytest.mark.slow
+def test_at_least_150_slips_in_8_scripts_are_tried(outcomes):
+    assert len(SCRIPTS) >= 8
+    assert len(outcomes) >= 150
+
+
+@pytest.mark.slow
+def test_95_of_100_mistakes_that_change_the_answer_are_refused_or_warned_of(outcomes):
+    changing = [outcome.kind for _, _, outcome in outcomes if changes_the_answer(outcome)]
+    share = sum(kind in SAID for kind in changing) / len(changing)
+    assert share >= GOAL, f"{share:.1%} of {len(changing)}:\n{table(outcomes)}"
+
+
+@pytest.mark.slow
+def test_no_mistake_is_silent_and_more_than_5_percent_off(outcomes):
+    silent = [(script, slip, outcome) for script, slip, outcome in outcomes
+              if outcome.kind == "silent" and outcome.off > WRONG]
+    assert not silent, table(silent)
