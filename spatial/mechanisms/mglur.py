@@ -35,7 +35,6 @@ class GqReceptor:
         checks.own(self, "active")
         if self.density is None:
             checks.parts(self, "active")
-        checks.unsigned(self, "glutamate", "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Activation minus termination [1/s]."""

@@ -21,7 +21,6 @@ class PMCA:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ out of the cytosol [uM um/s]."""

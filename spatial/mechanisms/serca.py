@@ -22,7 +22,6 @@ class SERCA:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the cytosol into the store [uM um/s]."""

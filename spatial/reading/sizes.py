@@ -71,6 +71,9 @@ def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterat
             value, reference = getattr(thing, sized.beside), abs(float(parameter))
             whose = f"{field.name} of {name},"
             if isinstance(value, Species):
+                if value.signed and parameter > 0:
+                    yield (f"{name}: {value.name!r}, its {sized.beside}, may fall below zero, as a ledger may; is it a "
+                           "concentration?")
                 for begins in _begins(value, states):
                     yield from _far(f"{value.name!r} in {value.place.name!r} begins at", begins, reference,
                                     _FAR_FROM_SIZE, whose, sized.from_below)
