@@ -168,14 +168,6 @@ def unit(owner: Any, name: str, wanted: str) -> None:
                          f"must be a species in {wanted!r}")
 
 
-def unsigned(owner: Any, *names: str) -> None:
-    """Check that the species in these fields of a mechanism are concentrations, which cannot be negative."""
-    for species in _species(owner, names):
-        if species.signed:
-            raise InputError(f"{type(owner).__name__}: {species.name!r} may fall below zero, as a ledger may; give it "
-                             "a concentration, a species that is not signed")
-
-
 def kelvin(name: str, temperature: float) -> None:
     """Check that a temperature is one at which water is fluid, in K."""
     if not 250.0 <= temperature <= 350.0:

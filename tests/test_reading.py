@@ -394,8 +394,7 @@ def cell(name: str, place: str = "cytosol", initial: float = 0.1, **others: Any)
 @pytest.mark.parametrize(("h", "ip3", "calcium", "said"), [
     (cell("h", initial=0.5), cell("IP3"), cell("Ca"), "'h' is on 'cytosol'; it must be on 'er membrane'"),
     (cell("h", "er membrane", 70.0), cell("IP3"), cell("Ca"), "'h' begins at 70; it is a part, and must begin between"),
-    (cell("h", "er membrane"), cell("IP3", "er"), cell("Ca"), "'IP3', its ip3, is on 'er'; it must be on 'cyt"),
-    (cell("h", "er membrane"), cell("IP3"), cell("Ca", signed=True), "'Ca' may fall below zero, as a ledger")])
+    (cell("h", "er membrane"), cell("IP3", "er"), cell("Ca"), "'IP3', its ip3, is on 'er'; it must be on 'cyt")])
 def test_a_receptor_refuses_what_is_not_where_its_law_needs_it(h, ip3, calcium, said):
     with pytest.raises(InputError, match=f"^LiRinzel: {said}"):
         LiRinzel(MESH["er membrane"], calcium, cell("ER Ca", "er", 400.0), ip3, h)
@@ -410,6 +409,12 @@ def test_a_cytosol_and_a_store_that_are_swapped_are_named():
     assert said_of(Kir41(MESH["er membrane"], outside, inside), also=(outside, inside)) == ""
     assert "Kir41: outside begins at 1e+05 and inside at 3000, where the defaults are 3082 and 99959; are they" in (
         said_of(Kir41(MESH["er membrane"], inside, outside), also=(outside, inside)))
+
+
+def test_a_ledger_in_the_place_of_a_concentration_is_named():
+    ledger, store = cell("ledger", signed=True), cell("ER Ca", "er", 20.0)
+    assert "SERCA: 'ledger', its calcium, may fall below zero, as a ledger may; is it a concentration?" in (
+        said_of(SERCA(MESH["er membrane"], ledger, store), also=(ledger, store)))
 
 
 def test_an_area_in_another_unit_is_named():

@@ -30,7 +30,6 @@ class Best1:
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("K", "n"))
-        checks.unsigned(self, "calcium", "transmitter")
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:

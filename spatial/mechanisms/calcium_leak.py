@@ -20,7 +20,6 @@ class ERLeak:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store into the cytosol [uM um/s]."""
@@ -44,7 +43,6 @@ class PlasmaLeak:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s]."""

@@ -50,7 +50,6 @@ class DeYoungKeizer:
         checks.own(self, "states")
         checks.parts(self, "states")
         checks.beside(self, "ip3", "calcium")
-        checks.unsigned(self, "calcium", "store", "ip3")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store into the cytosol [uM um/s], and the rates of the states [1/s], which add up to 0."""

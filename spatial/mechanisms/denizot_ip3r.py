@@ -49,7 +49,6 @@ class DenizotIP3R:
                                     f"give one for each of {', '.join(STATES)}")
         checks.own(self, "states")
         checks.beside(self, "ip3", "calcium")
-        checks.unsigned(self, "calcium", "ip3")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ and IP3 [uM um/s on a membrane, uM um^3/s at points], and receptors [per um^2 or point and s]."""

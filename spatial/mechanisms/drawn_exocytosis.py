@@ -57,7 +57,6 @@ class DrawnExocytosis:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "docked", "fused", "left")
-        checks.unsigned(self, "calcium")
         if len(self.waits.values) != len(self.where):
             raise InputError(f"DrawnExocytosis: waits are for {len(self.waits.values)} slots; {self.where.name!r} has "
                              f"{len(self.where)}")

@@ -59,7 +59,6 @@ class Exocytosis:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "docked", "fused")
-        checks.unsigned(self, "calcium")
         _check_docked(self)
 
     @property
@@ -113,7 +112,6 @@ class BinomialExocytosis:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "docked", "fused")
-        checks.unsigned(self, "calcium")
         _check_probability(self, self.U)
         _check_docked(self)
 
@@ -164,7 +162,6 @@ class ThresholdExocytosis:
         checks.parameters(self)
         checks.own(self, "x", "released")
         checks.parts(self, "x")
-        checks.unsigned(self, "calcium")
         _check_probability(self, self.U)
 
     def rates(self, c: Concentrations, t: float) -> Gains:

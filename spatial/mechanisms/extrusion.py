@@ -24,7 +24,6 @@ class LinearExtrusion:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ out of the cytosol [uM/s in a volume, uM um/s on a membrane]."""

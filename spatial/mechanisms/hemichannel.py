@@ -38,7 +38,6 @@ class Hemichannel:
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("V",), above_zero=("K", "K_close", "n", "K_block", "V_slope"))
-        checks.unsigned(self, "calcium", "transmitter")
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:

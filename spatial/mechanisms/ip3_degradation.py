@@ -24,7 +24,6 @@ class IP3Degradation:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "ip3", "calcium")
-        checks.unsigned(self, "ip3", "calcium")
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:

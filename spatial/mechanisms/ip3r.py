@@ -30,7 +30,6 @@ class LiRinzel:
         checks.own(self, "h")
         checks.parts(self, "h")
         checks.beside(self, "ip3", "calcium")
-        checks.unsigned(self, "calcium", "store", "ip3")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ from the store into the cytosol [uM um/s], and the gate's rate [1/s]."""

@@ -133,7 +133,6 @@ class IP3RChannels:
                                     f"{len(self.scheme.states)} states of its scheme; give one for each")
         checks.own(self, "states", "open")
         checks.beside(self, "ip3", "calcium")
-        checks.unsigned(self, "calcium", "store", "ip3")
         self._check_numbers()
 
     def _check_numbers(self) -> None:

@@ -35,7 +35,6 @@ class GqReceptor:
         checks.own(self, "active")
         if self.density is None and self.inactive is None:
             checks.parts(self, "active")
-        checks.unsigned(self, "glutamate", "calcium")
         if self.inactive is not None:
             self._check_inactive()
 

@@ -45,7 +45,6 @@ class PLCDelta:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "ip3", "calcium")
-        checks.unsigned(self, "ip3", "calcium")
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:

@@ -21,7 +21,6 @@ class PMCA:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium")
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:

@@ -22,7 +22,6 @@ class SERCA:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium", "store")
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:

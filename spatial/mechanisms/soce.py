@@ -58,7 +58,6 @@ class StimOrai:
         checks.parameters(self, above_zero=("tau_stim", "tau_orai", "m"))
         checks.own(self, "stim", "orai")
         checks.parts(self, "stim", "orai")
-        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s], and the rates of both stages [1/s]."""
@@ -86,7 +85,6 @@ class HandySOCE:
 
     def __post_init__(self) -> None:
         checks.parameters(self)
-        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s]."""
@@ -129,7 +127,6 @@ class ChenSOCE:
     def __post_init__(self) -> None:
         checks.parameters(self)
         checks.own(self, "stim", "closed", "open")
-        checks.unsigned(self, "calcium", "store")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s], and the rates of STIM and of the channels [uM/s]."""

@@ -23,7 +23,7 @@ _NOTHING = 1e-10  # of what it is compared with: less is nothing, not another un
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 _SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
-_THINNEST, _DEEPEST = 0.5 * nm, 1e3 * um  # volume over area where a membrane lets something through
+_THINNEST = 0.5 * nm  # volume over area where a membrane lets something through
 
 
 def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
@@ -71,6 +71,9 @@ def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterat
             value, reference = getattr(thing, sized.beside), abs(float(parameter))
             whose = f"{field.name} of {name},"
             if isinstance(value, Species):
+                if value.signed and parameter > 0:
+                    yield (f"{name}: {value.name!r}, its {sized.beside}, may fall below zero, as a ledger may; is it a "
+                           "concentration?")
                 for begins in _begins(value, states):
                     yield from _far(f"{value.name!r} in {value.place.name!r} begins at", begins, reference,
                                     _FAR_FROM_SIZE, whose, sized.from_below)
@@ -155,7 +158,7 @@ def far_from_any_place(places: Iterable[Place]) -> Iterator[str]:
 
 
 def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
-    """Yield a sentence for each membrane far larger or smaller than the volume that it lets something out of or into.
+    """Yield a sentence for each membrane far too large for the volume that it lets something out of or into.
 
     A place in which nothing is at first may be a ledger, of any volume.
     """
@@ -168,7 +171,7 @@ def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
             continue
         volume = float(place.measure[np.unique(elements)].sum())
         depth = volume / where.total
-        if not _THINNEST < depth < _DEEPEST:
+        if depth < _THINNEST:
             yield (f"{where.name!r} has {where.total:.3g} um^2 for {volume:.3g} um^3 of {place.name!r}, which makes it "
                    f"{depth:.3g} um deep; is one of them in another unit?")
 

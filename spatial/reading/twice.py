@@ -1,7 +1,7 @@
 """Mechanisms that are equal in all that they hold: each acts, so what they do is done twice."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from itertools import combinations
 from typing import Any
 
@@ -12,12 +12,12 @@ from spatial.parts import items_in
 
 
 def same_species(mechanisms: Iterable[Any]) -> Iterator[str]:
-    """Yield a sentence for each mechanism that has one species in two of the fields that must be given."""
+    """Yield a sentence for each mechanism that has one species in two fields that must be species."""
     for mechanism in mechanisms:
         kind, names = type(mechanism).__name__, dict[Species, str]()
         for part in fields(mechanism) if is_dataclass(mechanism) else ():
             species = getattr(mechanism, part.name)
-            if not isinstance(species, Species) or part.default is not MISSING:
+            if not isinstance(species, Species) or part.type not in (Species, "Species"):
                 continue
             if species in names:
                 yield (f"{kind}: {species.name!r} is both its {names[species]} and its {part.name}; is one of them "

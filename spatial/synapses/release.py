@@ -32,7 +32,7 @@ class A1Inhibition:
 
     adenosine: Held  # ECS
     U0: float = 0.6  # resting release probability; Stimberg 2018
-    K: float = sized(K_A1, beside="adenosine", from_below=False)
+    K: float = sized(K_A1, beside="adenosine", from_below=False)  # hippocampus; M (biophysics A11)
     n: float = 1.0  # biophysics A11, M
     most: float = 1.0  # inhibition at full occupancy; M, 0.9-1 in CA1, 0.4 in the brainstem
 

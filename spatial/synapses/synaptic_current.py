@@ -32,7 +32,7 @@ class SynapticCurrent:
     weight: Held = 1.0  # w, of the AMPA receptors; negative ones count as 0
     d_serine: Held = 0.0 * uM  # ECS, above its resting level; choice, at rest
     resting_d_serine: float = 1.3 * uM  # gives theta_co = 0.5; choice, range of theta_co 0.4-0.6, M
-    EC50: float = sized(EC50_D_SERINE, beside="d_serine", from_below=False)
+    EC50: float = sized(EC50_D_SERINE, beside="d_serine", from_below=False)  # GluN2A; M (biophysics A12)
     g_AMPA: float = 1 * pA / mV  # 1 nS, ~12 pA at -70 mV after a vesicle; choice
     g_NMDA: float = 20 * NMDA_CHANNEL  # 20 channels; choice
     E: Held = 0 * mV  # biophysics A12, M

@@ -196,12 +196,14 @@ class _Memory:
     """What rates must leave as it is: the numbers of their mechanism, and all generators that they may draw from."""
 
     numbers: Mapping[str, Value]
-    generators: Sequence[Any]
+    generators: Sequence[np.random.Generator]
+    standing: Sequence[Any]
 
     @classmethod
     def of(cls, mechanism: Mechanism) -> "_Memory":
         """The memory of a mechanism as it is now."""
-        return cls(dict(_own_numbers(mechanism)), _standing(mechanism))
+        generators = list(_generators(mechanism))
+        return cls(dict(_own_numbers(mechanism)), generators, _standing(generators))
 
     def check_same(self, mechanism: Mechanism) -> None:
         """Raise `InputError` unless the memory of the mechanism is still this."""
@@ -209,7 +211,7 @@ class _Memory:
             if name not in self.numbers or repr(self.numbers[name]) != repr(value):
                 raise InputError(f"its rates change its own {name!r}; they are asked any number of times in a step, "
                                  f"and must change nothing: {_KEPT}")
-        if _standing(mechanism) != self.generators:
+        if _standing(self.generators) != self.standing:
             raise InputError(f"its rates draw random numbers; they are asked any number of times in a step: {_CHANCE}")
 
 
@@ -222,9 +224,9 @@ def _own_numbers(mechanism: Mechanism) -> Iterator[tuple[str, Value]]:
             yield from numbers_in(value, name)
 
 
-def _standing(mechanism: Mechanism) -> list[Any]:
-    """Where the generators stand that the rates of a mechanism may draw from, and those kept for all."""
-    own = [repr(generator.bit_generator.state) for generator in _generators(mechanism)]
+def _standing(generators: Sequence[np.random.Generator]) -> list[Any]:
+    """Where these generators stand, and those kept for all."""
+    own = [repr(generator.bit_generator.state) for generator in generators]
     _, key, position, *_ = np.random.get_state()  # noqa: NPY002
     return [*own, np.asarray(key).tobytes(), position, random.getstate()]
 

@@ -45,9 +45,9 @@ class CoagonistGate:
 
     d_serine: Held  # ECS, above its resting level
     resting: float = 1.3 * uM  # gives theta_co = 0.5 at rest; choice, range of theta_co 0.4-0.6, M
-    EC50: float = sized(EC50_D_SERINE, beside="d_serine", from_below=False)
+    EC50: float = sized(EC50_D_SERINE, beside="d_serine", from_below=False)  # GluN2A; M (biophysics A12)
     glycine: Held = 0.0 * uM  # ECS; choice, none
-    EC50_glycine: float = sized(EC50_GLYCINE, beside="glycine", from_below=False)
+    EC50_glycine: float = sized(EC50_GLYCINE, beside="glycine", from_below=False)  # GluN2A; M (biophysics A12)
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("EC50", "EC50_glycine"))
