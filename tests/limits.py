@@ -20,7 +20,7 @@ def limits(seconds: float) -> Iterator[None]:
     """Raise `Late` in what takes more CPU seconds, and `MemoryError` in what asks for more memory than it may."""
     handler = signal.signal(signal.SIGVTALRM, _late)
     former = resource.getrlimit(resource.RLIMIT_AS)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1.0)  # again where it is lost in a callback
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY, former[1]))
     try:
         yield

@@ -19,7 +19,7 @@ from spatial.model import Mechanism, Species
 
 TIGHT = 1e-9  # relative tolerance of the reference
 LOOKED_AT = 12  # times at which growth is measured
-ROUNDING = 1e-12  # of vectors of length 1
+ROUNDING = 1e-12  # of vectors of length 1, and of a scale: less than that is nothing
 UNBOUNDED = 1e12  # times the scale of a species, from which a run has exploded
 
 
@@ -92,7 +92,8 @@ class RandomModel:
         before = np.array([species.place.measure @ np.broadcast_to(species.initial, len(species.place))
                            + self.added.get(species, 0.0) for species in self.model])
         after = np.array([species.place.measure @ end[species] for species in self.model])
-        all_there = np.abs(kept.T) @ (np.abs(before) + np.abs(after)) + np.finfo(float).tiny
+        unseen = np.array([ROUNDING * species.typical * species.place.total for species in self.model])
+        all_there = np.abs(kept.T) @ (np.abs(before) + np.abs(after) + unseen)
         return float(np.max(np.abs(kept.T @ (after - before)) / all_there, initial=0.0))
 
 

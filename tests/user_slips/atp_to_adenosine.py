@@ -73,7 +73,6 @@ MEANT = (
     ("a fast enzyme", "NTPDase(ecs, atp, adp, amp)", "NTPDase(ecs, atp, adp, amp, V1=200, V2=20)"),
     ("an enzyme that keeps ADP", "NTPDase(ecs, atp, adp, amp)", "NTPDase(ecs, atp, adp, amp, channelled=0.9)"),
     ("no CD73", "    CD73(ecs, atp, adp, amp, adenosine),\n", ""),
-    ("no uptake", "    AdenosineUptake(ecs, adenosine, taken),\n", ""),
     ("no production",
      "    AdenosineUptake(ecs, adenosine, taken),\n    Injection(ecs, adenosine, flux=0.036 * uM / s)])",
      "    AdenosineUptake(ecs, adenosine, taken)])"),

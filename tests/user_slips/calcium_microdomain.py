@@ -93,9 +93,6 @@ MEANT = (
     ("an ER in one piece", "10 * uM, D=220", "10 * uM"),
     ("a strong SERCA", "SERCA(er, calcium, store)", "SERCA(er, calcium, store, V=5.0, K=0.2 * uM)"),
     ("no SERCA", "    SERCA(er, calcium, store),\n", ""),
-    ("no pump and no leak in the membrane",
-     "    PMCA(plasma, calcium, outside, V=10 * uM / s * 0.05 * um),\n"
-     "    PlasmaLeak(plasma, calcium, outside, influx=0.47 * uM / s * 0.05 * um)])", "])"),
     ("a longer run", "120 * ms, [along", "500 * ms, [along"),
     ("every step", ", every=0.5 * ms)", ")"),
     ("a run seen at its end alone", "every=0.5 * ms", "every=120 * ms"),
