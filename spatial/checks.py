@@ -235,7 +235,7 @@ def _is_of(value: Any, kind: Any, count: int | None) -> bool:
 
 def _is_array(value: Any, arguments: tuple[Any, ...]) -> bool:
     """Whether a value is an array of numbers, or a list of them: whole ones where an annotation asks for integers."""
-    if not _is_numeric(value) or np.ndim(value) == 0:
+    if not _is_numeric(value) or (np.ndim(value) == 0 and not isinstance(value, (np.generic, np.ndarray))):
         return False
     values, asked = np.asarray(value), get_args(arguments[1]) if len(arguments) > 1 else ()
     wants_whole = bool(asked) and isinstance(asked[0], type) and issubclass(asked[0], np.integer)
