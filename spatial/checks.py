@@ -1,12 +1,18 @@
 """What is wrong with an input, said in one sentence before any computing starts."""
 
+import inspect
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import wraps
 from pathlib import PurePath
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_CHARGES = 10
 """The largest valence, without its sign, that an ion can have."""
@@ -80,6 +86,32 @@ def kinds(owner: Any, called: str = "") -> None:
         if not isinstance(parameter.type, str) and not _is_of(value, parameter.type, count):
             raise InputError(f"{called or type(owner).__name__}: {parameter.name} is {shown(value)}; it must be "
                              f"{_called(parameter.type)}")
+
+
+def by_annotation(function: Callable[P, T]) -> Callable[P, T]:
+    """Have a function refuse arguments that are not what its annotations say, or numbers that are not finite.
+
+    A number may be infinite where its default is. Raises `InputError` naming the function and the argument.
+    """
+    @wraps(function)
+    def checked(*arguments: P.args, **named: P.kwargs) -> T:
+        signature = inspect.signature(function)
+        try:
+            given = signature.bind(*arguments, **named).arguments
+        except TypeError:
+            return function(*arguments, **named)
+        for name, value in given.items():
+            parameter, called = signature.parameters[name], f"{function.__name__}: {name}"
+            values = value if parameter.kind is parameter.VAR_POSITIONAL else (value,)
+            for each in values:
+                if not _is_of(each, parameter.annotation, None):
+                    raise InputError(f"{called} is {shown(each)}; it must be {_called(parameter.annotation)}")
+            if parameter.annotation in (float, int, ArrayLike) and not (
+                    np.ndim(value) == 0 and value == parameter.default):
+                number(called, value, may_be_negative=True)
+        return function(*arguments, **named)
+
+    return checked
 
 
 def number(name: str, value: Any, may_be_negative: bool = False) -> None:
@@ -247,8 +279,10 @@ def _is_of(value: Any, kind: Any, count: int | None) -> bool:
         if count is not None and float in arguments:  # an array is one number for each element
             arguments = tuple(part for part in arguments if get_origin(part) is not np.ndarray)
         return any(_is_of(value, part, count) for part in arguments)
-    if kind is Any:
+    if kind is Any or kind is inspect.Parameter.empty:
         return True
+    if kind == ArrayLike:
+        return _is_numeric(value)
     if kind is None or kind is type(None):
         return value is None
     if kind is float:
@@ -270,7 +304,7 @@ def _is_of(value: Any, kind: Any, count: int | None) -> bool:
 
 def _is_array(value: Any, arguments: tuple[Any, ...]) -> bool:
     """Whether a value is an array of numbers, or a list of them: whole ones where an annotation asks for integers."""
-    if not _is_numeric(value) or np.ndim(value) == 0:
+    if not _is_numeric(value) or (np.ndim(value) == 0 and not isinstance(value, (np.generic, np.ndarray))):
         return False
     values, asked = np.asarray(value), get_args(arguments[1]) if len(arguments) > 1 else ()
     wants_whole = bool(asked) and isinstance(asked[0], type) and issubclass(asked[0], np.integer)
@@ -312,6 +346,8 @@ _WORDS: Mapping[Any, str] = types.MappingProxyType({
 def _called(kind: Any) -> str:
     """What an annotation asks for, in words."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if kind == ArrayLike:
+        return "a number, or an array or list of numbers"
     if kind in _WORDS:
         return _WORDS[kind]
     if origin in (Union, types.UnionType):

@@ -1,6 +1,7 @@
 """Files: every format, regions and membranes there and back, and one clear sentence for each thing wrong."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import meshio
 import numpy as np
@@ -119,9 +120,9 @@ def test_tetrahedra_that_are_all_inverted_are_another_convention(tmp_path):
 
 def broken(tmp_path, points=None, cells=None):
     mesh = ball(1.0, 0.5)
-    return write(tmp_path / "broken.vtu", Tetrahedra(
-        mesh.points if points is None else points(mesh.points.copy()),
-        mesh.cells if cells is None else cells(mesh.cells.copy()), mesh.region, mesh.regions, {}))
+    return write(tmp_path / "broken.vtu", SimpleNamespace(
+        points=mesh.points if points is None else points(mesh.points.copy()),
+        cells=mesh.cells if cells is None else cells(mesh.cells.copy())))
 
 
 def says(message, path, **options):
@@ -198,8 +199,8 @@ def test_coordinates_that_are_not_numbers_are_counted(tmp_path):
 
 def test_pieces_that_share_no_face_are_counted(tmp_path):
     one, two = ball(1.0, 0.5), box((1.0, 1.0, 1.0), 0.9)
-    apart = Tetrahedra(np.concatenate([one.points, two.points + 5]),
-                       np.concatenate([one.cells, two.cells + len(one.points)]), one.region, one.regions, {})
+    apart = SimpleNamespace(points=np.concatenate([one.points, two.points + 5]),
+                            cells=np.concatenate([one.cells, two.cells + len(one.points)]))
     text = says("form 2 pieces that share no face, of .*; keep only the piece", write(tmp_path / "two.vtu", apart))
     assert f"of {len(one.cells)}, {len(two.cells)} tetrahedra" in text
 
@@ -207,8 +208,8 @@ def test_pieces_that_share_no_face_are_counted(tmp_path):
 def test_points_that_lie_on_others_are_counted_when_they_part_the_mesh(tmp_path):
     one, two = box((1.0, 1.0, 1.0), 0.5), box((1.0, 1.0, 1.0), 0.5)
     mirrored = two.points * [-1, 1, 1]
-    split = Tetrahedra(np.concatenate([one.points, mirrored]),
-                       np.concatenate([one.cells, two.cells[:, [1, 0, 2, 3]] + len(one.points)]), one.region, (), {})
+    split = SimpleNamespace(points=np.concatenate([one.points, mirrored]),
+                            cells=np.concatenate([one.cells, two.cells[:, [1, 0, 2, 3]] + len(one.points)]))
     on_the_wall = int((one.points[:, 0] == 0).sum())
     says(f"2 pieces .*; merge the {on_the_wall} points that lie on others", write(tmp_path / "split.vtu", split))
 

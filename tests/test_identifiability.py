@@ -13,6 +13,7 @@ from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.uptake import Production
 from spatial.model import Model, Species
+from spatial.observe.frames import Film
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
 
@@ -44,7 +45,8 @@ def simulated(observed: Callable[[float, Floats], Floats]) -> Callable[[Floats],
         place = pool("ecs", [1.0])
         C, gone = Species("C", place), Species("gone", place)
         model = Model([C, gone], [Production(place, C, parameters[1] * A), Conversion(place, C, gone, 1 / TAU)])
-        run = simulate(model, TIMES[-1], [mean(C)], tolerance=Tolerance(1e-5), frame_times=TIMES)
+        run = simulate(model, TIMES[-1], [mean(C)], tolerance=Tolerance(1e-5), frames=Film(C),
+                       frame_times=TIMES)
         return observed(parameters[0], run["mean C"][np.searchsorted(run.times, TIMES)])
 
     return outputs

@@ -1,10 +1,12 @@
 """What a species is at positions: interpolated between elements, and refused outside them."""
 
 import re
+import time
 
 import numpy as np
 import pytest
 
+from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.discretise import discretise
@@ -160,3 +162,23 @@ def test_the_only_one_is_found_without_its_positions():
 def test_what_is_no_probe_is_refused(arguments, words):
     with pytest.raises(InputError, match=words):
         Probe(*arguments)
+
+
+@pytest.mark.slow
+def test_many_probes_and_positions_cost_less_than_the_run():
+    place = grid("ecs", (0, 0, 0), (5, 5, 5), 0.2)
+    a = Species("a", place, RNG.uniform(0, 1, len(place)), D=5.0)
+    start = time.process_time()
+    many = at(a, RNG.uniform(0.2, 4.8, (10_000, 3)))
+    assert time.process_time() - start < 1.0
+    several = [at(a, RNG.uniform(0.2, 4.8, 3)) for _ in range(300)]
+
+    def cost(*watch: Probe) -> float:
+        start = time.process_time()
+        simulate(Model([a]), 0.1, watch, tolerance=Tolerance(1e-3, longest=1e-3))
+        return time.process_time() - start
+
+    cost()
+    bare = cost()
+    assert cost(many) < 2 * bare + 0.5
+    assert cost(*several) < 2 * bare + 0.5

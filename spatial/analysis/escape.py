@@ -10,10 +10,11 @@ from scipy.sparse.linalg import eigsh
 
 from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.steady import HELD, check_reach, steady
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, by_annotation, positive
 from spatial.geometry.place import Floats, Ints, Place
 
 
+@by_annotation
 def escape_times(place: Place, D: float, absorbing: Ints) -> Floats:
     """(n,) mean time [s] that a molecule from each element takes to reach one of the `absorbing` elements.
 
@@ -26,11 +27,13 @@ def escape_times(place: Place, D: float, absorbing: Ints) -> Floats:
     return steady(place, conductance, source=place.measure / D)
 
 
+@by_annotation
 def mean_escape_time(place: Place, D: float, absorbing: Ints) -> float:
     """The mean [s] of `escape_times` over molecules that start evenly spread over the place."""
     return float(place.measure @ escape_times(place, D, absorbing) / place.total)
 
 
+@by_annotation
 def slowest_decay(place: Place, D: float, absorbing: Ints) -> float:
     """Rate [1/s] at which molecules in the place become fewer in the end: the lowest eigenvalue of D K / V."""
     positive("D", D)

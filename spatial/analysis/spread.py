@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tortuosity import checked
 from spatial.units import um
@@ -58,6 +58,7 @@ class Reach:
         return np.asarray(np.diff(self.times) @ part)
 
 
+@by_annotation
 def reach(place: Place, times: Floats, values: Floats, threshold: float, source: Point,
           volume_fraction: float = 1.0) -> Reach:
     """Where (k, n) values at (k,) times [s] over the n elements of a place are above a threshold > 0.
@@ -115,6 +116,7 @@ def shares(place: Place, values: Floats, threshold: float) -> Floats:
     return np.where(half > 0, part, np.where(above > 0, 1.0, 0.0))
 
 
+@by_annotation
 def largest_radius(amount: float, threshold: float, volume_fraction: float = 1.0) -> float:
     """Largest radius [um] at which `amount` [uM um^3], let go at once at a point, is ever above a threshold [uM].
 
@@ -126,6 +128,7 @@ def largest_radius(amount: float, threshold: float, volume_fraction: float = 1.0
     return float(np.cbrt(amount / (volume_fraction * threshold)) * np.sqrt(3 / (2 * np.pi * np.e)))
 
 
+@by_annotation
 def apparent_diffusion(D: float, tortuosity: float) -> float:
     """D* = D/lambda^2 [um^2/s] of a homogenised medium (biophysics A7)."""
     checks.number("D", D)
@@ -133,6 +136,7 @@ def apparent_diffusion(D: float, tortuosity: float) -> float:
     return D / tortuosity**2
 
 
+@by_annotation
 def length_constant(D: float, loss: float) -> float:
     """L = sqrt(D*/k) [um] of an apparent D* [um^2/s] and a loss of first order [1/s] (biophysics D13)."""
     checks.number("D", D)
@@ -171,15 +175,19 @@ def mean_square_length(place: Place, values: Floats, source: Point) -> float:
     return float(np.sqrt(weight @ squares / weight.sum() / 6))
 
 
+@by_annotation
 def expected_synapses(volume: float | Floats, density: float = SYNAPSES) -> Floats:
     """Synapses on average in a volume of tissue [um^3]."""
     checks.number("volume", volume)
+    checks.number("density of synapses", density)
     return np.asarray(density * np.asarray(volume))
 
 
+@by_annotation
 def poisson_synapses(radius: float, rng: np.random.Generator, density: float = SYNAPSES) -> Floats:
     """(n, 3) positions [um] of independent synapses in a ball around the origin."""
     checks.number("radius of the neighbourhood", radius)
+    checks.number("density of synapses", density)
     count = rng.poisson(density * 4 / 3 * np.pi * radius**3)
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -235,6 +243,7 @@ class Overlap:
         return self.only_together / self.either if self.either else float("nan")
 
 
+@by_annotation
 def overlap(place: Place, one: Floats, other: Floats, threshold: float, volume_fraction: float = 1.0,
             together: Floats | None = None) -> Overlap:
     """Where two fields, (n,) or (k, n) at the same times, are ever above a threshold > 0, alone and together.

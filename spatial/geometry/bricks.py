@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, by_annotation, positive
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tortuosity import Tortuosity, along_axes, checked
 
@@ -16,6 +16,7 @@ _BRICK = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0],
                    [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
 
 
+@by_annotation
 def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | Floats = 1.0,
                 tortuosity: Tortuosity | Floats = 1.0) -> Place:
     """A box of bricks between `edges` [um], rising values along each of x, y, z; sealed all around.
@@ -55,6 +56,7 @@ def check_count(name: str, counts: Sequence[float] | Floats) -> None:
                          "write 100 * nm, or take a coarser one")
 
 
+@by_annotation
 def stretched_edges(lower: float, upper: float, spacing: float, reach: float, growth: float = 1.5) -> Floats:
     """Edges [um] for `graded_grid`: even from `lower` to `upper`, then each brick `growth` times the last.
 

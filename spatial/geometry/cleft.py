@@ -53,6 +53,8 @@ class Cleft:
     resolution: float = 1.0  # factor on every edge length; 2 is twice coarser
 
     def __post_init__(self) -> None:
+        checks.positive("Cleft: layers", self.layers)
+        checks.whole("Cleft: layers", self.layers, least=1)
         checks.kinds(self)
         for field in fields(self):
             if field.name not in ("coverage", "sealed"):
@@ -61,8 +63,6 @@ class Cleft:
             part = getattr(self, name)
             if not 0 <= part <= 1:
                 raise InputError(f"Cleft: {name} is {part:g}; it must be from 0 to 1")
-        if self.layers != int(self.layers):
-            raise InputError(f"Cleft: layers is {self.layers:g}; it must be a whole number >= 1")
         if self.reach <= self.seal:
             raise InputError(f"Cleft: reach is {self.reach:g} um; it must be more than 1.5 times height, "
                              f"{self.seal:g} um")

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.tetrahedra import Region, Tetrahedra, triangle_areas
 from spatial.geometry.tortuosity import conduction
@@ -20,6 +20,7 @@ from spatial.geometry.tortuosity import conduction
 _EDGES = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
 
 
+@by_annotation
 def discretise(shape: Tetrahedra) -> Mesh:
     """The places of a tetrahedral mesh: a volume per place name, and its named membranes.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, by_annotation, positive
 from spatial.geometry.bricks import check_count, graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.tortuosity import Tortuosity
@@ -20,6 +20,7 @@ class ThroughTheCell(UserWarning):
     """A homogenised medium fills a cell too, which in truth keeps it out."""
 
 
+@by_annotation
 def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
          volume_fraction: float = 1.0, tortuosity: Tortuosity = 1.0) -> Place:
     """A box of equal bricks from corner `lower` to `upper` [um], sealed all around.
@@ -28,6 +29,9 @@ def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
     fraction alpha < 1 and a tortuosity lambda > 1, which may be three along x, y, z.
     """
     low, high = np.asarray(lower, float), np.asarray(upper, float)
+    if low.shape != (3,) or high.shape != (3,):
+        raise InputError(f"grid {name!r} spans from a corner of shape {low.shape} to one of shape {high.shape}; each "
+                         "must be three numbers, x, y and z")
     positive("grid spacing", spacing)
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (high > low).all()):
         raise InputError(f"grid {name!r} spans {low} to {high} um; upper must exceed lower on each axis")
@@ -37,6 +41,7 @@ def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
                        volume_fraction, tortuosity)
 
 
+@by_annotation
 def in_homogenised_tissue(mesh: Mesh, membrane: str = "plasma membrane", name: str = "ecs", margin: float = 1.0 * um,
                           spacing: float = 0.125 * um, volume_fraction: float = 0.2,
                           tortuosity: Tortuosity = 1.6) -> Mesh:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, by_annotation, positive
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.units import nm
@@ -16,6 +16,7 @@ JUNCTIONS = "er-pm junctions"
 _TOGETHER = 4096  # positions whose distances are found at once
 
 
+@by_annotation
 def with_junctions(mesh: Mesh, within: float = 25 * nm, name: str = JUNCTIONS) -> Mesh:
     """This mesh with the elements of its plasma membrane that lie `within` [um] of its ER membrane as a place.
 
@@ -40,6 +41,7 @@ def with_junctions(mesh: Mesh, within: float = 25 * nm, name: str = JUNCTIONS) -
     return _joined(mesh, chosen, corners[np.arange(len(chosen)), nearest], name)
 
 
+@by_annotation
 def with_junctions_at(mesh: Mesh, elements: Ints, name: str = JUNCTIONS) -> Mesh:
     """This mesh with these elements of its plasma membrane as a place, each joined to the ER nearest to it.
 

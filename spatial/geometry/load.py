@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial.checks import InputError, Unusual, positive
+from spatial.checks import InputError, Unusual, by_annotation, positive
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.surfaces import membranes
@@ -26,6 +26,7 @@ _REGION_DATA = ("gmsh:physical", "medit:ref", "region", "regions", "material", "
 _UNITS = {"um": (um, "micrometres"), "nm": (nm, "nanometres"), "m": (m, "metres"), "mm": (mm, "millimetres")}
 
 
+@by_annotation
 def load(path: str | Path, unit: float = um, names: Mapping[int, str] | None = None) -> Tetrahedra:
     """The tetrahedra of a file in any format that meshio reads (.msh, .vtu, .vtk, .inp, .xdmf, ...).
 

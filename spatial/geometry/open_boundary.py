@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.shells import shells
 from spatial.geometry.tortuosity import Tortuosity, checked, conduction, matrix
@@ -23,6 +23,7 @@ SURROUND = "surround"
 _THICKNESS = 0.05  # of the first shell of a surround, over the radius of the block
 
 
+@by_annotation
 def outer_faces(place: Place, edges: Sequence[ArrayLike] | None = None, name: str = FAR_BOUNDARY) -> Place:
     """The outer faces of a box of bricks as a membrane, an element for each: a brick in a corner has three.
 
@@ -74,6 +75,7 @@ def outward(far: Place, inside: Place) -> tuple[Floats, Floats]:
     return (far.centres - within) / depth[:, None], depth
 
 
+@by_annotation
 def far_permeability(far: Place, inside: Place, D: float, centre: ArrayLike = (0.0, 0.0, 0.0),
                       volume_fraction: float = 1.0, tortuosity: Tortuosity = 1.0, loss: float = 0.0) -> Floats:
     """(k,) permeability [um/s] of each element of a boundary beyond which the medium goes on for ever.
@@ -97,6 +99,7 @@ def far_permeability(far: Place, inside: Place, D: float, centre: ArrayLike = (0
     return volume_fraction * D * slope / (1 + slope * depth / across)
 
 
+@by_annotation
 def surround(far: Place, reach: float, volume_fraction: float = 1.0, tortuosity: float = 1.0, growth: float = 1.2,
              name: str = SURROUND) -> Place:
     """The tissue beyond a block's far boundary as shells, each `growth` times as thick as the last, sealed at `reach`.
@@ -116,6 +119,7 @@ def surround(far: Place, reach: float, volume_fraction: float = 1.0, tortuosity:
     return shells(name, edges, volume_fraction, tortuosity)
 
 
+@by_annotation
 def passage_permeability(far: Place, inside: Place, around: Place, D: float, volume_fraction: float = 1.0,
                          tortuosity: float = 1.0) -> Floats:
     """(k,) permeability [um/s] between what each element of a far boundary touches and the first shell of `around`.

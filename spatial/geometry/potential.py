@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.units import mV, pA, s, um2
 
@@ -17,6 +17,7 @@ CAPACITANCE = 1e-5 * pA * s / mV / um2  # C_m, 1e-2 F/m^2; Halnes 2013, biophysi
 RESISTIVITY = 1.5e-3 * mV / pA  # um mV/pA, of cytoplasm: 1.5 Ohm m; M
 
 
+@by_annotation
 def isopotential(mesh: Mesh, *membranes: str, name: str = "potential", capacitance: float = CAPACITANCE) -> Mesh:
     """This mesh with one potential that every element of these membranes of a cell touches.
 
@@ -30,6 +31,7 @@ def isopotential(mesh: Mesh, *membranes: str, name: str = "potential", capacitan
     return _touching(mesh.with_places(potential), found, name)
 
 
+@by_annotation
 def cable(mesh: Mesh, *membranes: str, axis: Sequence[float], slices: int, within: str = "cytosol",
           name: str = "potential", capacitance: float = CAPACITANCE, resistivity: float = RESISTIVITY) -> Mesh:
     """This mesh with a potential for each of so many even slices along a process, from end to end.

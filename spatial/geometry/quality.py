@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tetrahedra import Tetrahedra, cell_volumes, piece_labels, surface_labels, triangle_areas
 
@@ -80,6 +81,7 @@ class QualityReport:
         yield from (f"warning: {warning}" for warning in self.warnings)
 
 
+@by_annotation
 def quality_report(tets: Tetrahedra) -> QualityReport:
     """Measure a mesh, and say in a sentence each what may be wrong with it."""
     edges = np.unique(np.sort(tets.cells[:, _EDGES].reshape(-1, 2), axis=1), axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, cell_volumes, interfaces
@@ -91,6 +91,7 @@ def positively_oriented(points: Floats, cells: Ints) -> Ints:
     return np.where(flipped[:, None], cells[:, [0, 2, 1, 3]], cells)
 
 
+@by_annotation
 def ball(radius: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A ball around the origin, of edges about `size` long [um]; membrane "plasma membrane"."""
     _check(radius=radius, size=size)
@@ -100,6 +101,7 @@ def ball(radius: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     return _enclosed(points, cells, region)
 
 
+@by_annotation
 def box(lengths: tuple[float, float, float], size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A box from the origin to `lengths`, of edges about `size` long [um]; one "plasma membrane"."""
     _check(size=size, **{f"length along {axis}": each for axis, each in zip("xyz", lengths, strict=True)})
@@ -109,6 +111,7 @@ def box(lengths: tuple[float, float, float], size: Edge, region: Region = CYTOSO
     return _enclosed(points, cells, region)
 
 
+@by_annotation
 def cylinder(radius: float, length: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A cylinder along x from 0 to `length`, of edges about `size` long [um].
 
@@ -128,6 +131,7 @@ def cylinder(radius: float, length: float, size: Edge, region: Region = CYTOSOL)
     return Tetrahedra(points, cells, whole.region, whole.regions, membranes)
 
 
+@by_annotation
 def box_without_spheres(lengths: tuple[float, float, float], spheres: Sequence[tuple[float, float, float, float]],
                         size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A box from the origin to `lengths` without what lies in `spheres`, each x, y, z and radius [um].
@@ -143,6 +147,7 @@ def box_without_spheres(lengths: tuple[float, float, float], spheres: Sequence[t
     return _enclosed(points, cells, region)
 
 
+@by_annotation
 def ball_with_window(radius: float, window: float, size: Edge, region: Region = CYTOSOL,
                      turn: float = 2 * math.pi) -> Tetrahedra:
     """A ball around the origin with a round "window" of radius `window` [um] in its "plasma membrane".
@@ -164,6 +169,7 @@ def ball_with_window(radius: float, window: float, size: Edge, region: Region = 
     return _with_own(_enclosed(points, cells, region), "window", on_sphere & (points[:, 2] <= plane + 1e-9 * radius))
 
 
+@by_annotation
 def spine(head: float, neck: float, length: float, size: Edge, region: Region = CYTOSOL) -> Tetrahedra:
     """A ball of radius `head` around the origin with a neck of radius `neck` and `length` along x [um].
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from spatial.checks import InputError, fraction, positive
+from spatial.checks import InputError, by_annotation, fraction, positive
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.tortuosity import checked
 
 _FEWEST = 2
 
 
+@by_annotation
 def shells(name: str, edges: Floats, volume_fraction: float = 1.0, tortuosity: float = 1.0) -> Place:
     """Concentric shells between growing radii `edges` (n+1,) [um], of which the first may be 0; sealed outside.
 
@@ -24,6 +25,7 @@ def shells(name: str, edges: Floats, volume_fraction: float = 1.0, tortuosity: f
                  volume_fraction / tortuosity**2 * crossing)
 
 
+@by_annotation
 def graded(first: float, last: float, growth: float = 1.05) -> Floats:
     """Radii [um] from 0 over `first` to `last`, each a factor of about `growth` larger than the one before."""
     for what, value in {"first radius": first, "last radius": last, "growth less 1": growth - 1}.items():
@@ -34,13 +36,14 @@ def graded(first: float, last: float, growth: float = 1.05) -> Floats:
     return np.r_[0.0, np.geomspace(first, last, count + 1)]
 
 
+@by_annotation
 def rings(name: str, radii: Floats, heights: Floats, volume_fraction: float = 1.0, tortuosity: float = 1.0) -> Place:
     """Rings around the z axis, between `radii` (m+1,) and `heights` (k+1,) [um] that grow; sealed outside.
 
     Element i k + j is the ring between radii i and i+1, heights j and j+1; its centre is (r, 0, z).
     """
     _check(name, radii, volume_fraction, tortuosity)
-    _check(name, heights - heights[0], volume_fraction, tortuosity)
+    _check(name, heights - np.ravel(heights)[0], volume_fraction, tortuosity)
     r, z = (radii[:-1] + radii[1:]) / 2, (heights[:-1] + heights[1:]) / 2
     index, disc = np.arange(len(r) * len(z)).reshape(len(r), len(z)), np.pi * np.diff(radii**2)
     across = 2 * np.pi * radii[1:-1, None] * np.diff(heights) / np.diff(r)[:, None]
@@ -54,7 +57,8 @@ def rings(name: str, radii: Floats, heights: Floats, volume_fraction: float = 1.
 
 def _check(name: str, edges: Floats, volume_fraction: float, tortuosity: float) -> None:
     """Raise `InputError` for edges that do not grow from 0 or more, or a medium that there is not."""
-    if len(edges) < _FEWEST or not (np.isfinite(edges).all() and edges[0] >= 0 and (np.diff(edges) > 0).all()):
+    if np.ndim(edges) != 1 or len(edges) < _FEWEST or not (
+            np.isfinite(edges).all() and edges[0] >= 0 and (np.diff(edges) > 0).all()):
         raise InputError(f"the edges of {name!r} must be {_FEWEST} or more lengths >= 0 um, each larger than the last")
     fraction(f"{name}: volume fraction", volume_fraction)
     checked(tortuosity, f"{name}: tortuosity")

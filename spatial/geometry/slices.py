@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 
@@ -54,6 +54,7 @@ class _Halves:
     disc: Floats  # (2 m,) area of the cut at the knot [um^2]
 
 
+@by_annotation
 def sliced(tree: Tree, thickness: float) -> Mesh:
     """The tree's "cytosol" in slices of at most `thickness` [um], each with its ring of "plasma membrane".
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE
 from spatial.geometry.tortuosity import checked
@@ -12,6 +12,7 @@ from spatial.units import um
 ER = "er"
 
 
+@by_annotation
 def with_store(mesh: Mesh, volume_ratio: float = 0.185, surface_to_volume: float = 2 / um, within: str = "cytosol",
                tortuosity: float = 1.0, filled: Floats | float = 1.0) -> Mesh:
     """This mesh with an ER at the same points as its cytosol: a lumen "er" and an "er membrane" between the two.

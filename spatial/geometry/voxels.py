@@ -47,14 +47,14 @@ class Labels:
     voxel: Triple  # um
 
     def __post_init__(self) -> None:
+        if isinstance(self.voxel, tuple) and len(self.voxel) != 3:
+            raise InputError(f"a voxel has {len(self.voxel)} sides; it must have three, in um")
         checks.kinds(self)
         if self.values.ndim != 3 or self.values.size == 0 or self.values.dtype.kind not in "iu":
             raise InputError(f"labels are an array of {self.values.dtype} of shape {self.values.shape}; "
                              "they must be integers, at least one, in three dimensions")
         if self.values.min() < 0:
             raise InputError(f"labels go down to {self.values.min()}; they must be >= 0, 0 for the extracellular space")
-        if len(self.voxel) != 3:
-            raise InputError(f"a voxel has {len(self.voxel)} sides; it must have three, in um")
         for axis, side in zip("xyz", self.voxel, strict=True):
             positive(f"side of a voxel along {axis} [um]", side)
 

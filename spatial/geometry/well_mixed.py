@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spatial.checks import positive
+from spatial.checks import by_annotation, positive
 from spatial.geometry.place import Floats, Mesh, Place
 
 
+@by_annotation
 def well_mixed(volumes: Mapping[str, float],
                membranes: Mapping[str, tuple[float, Sequence[str]]] | None = None) -> Mesh:
     """A mesh of one element per place: the 0-D limit of any geometry.
@@ -22,6 +23,7 @@ def well_mixed(volumes: Mapping[str, float],
     return Mesh.of(*places)
 
 
+@by_annotation
 def pool(name: str, volumes: Sequence[float] | Floats, centres: Floats | None = None) -> Place:
     """A place of unconnected well-mixed volumes [um^3], such as the lumen of each piece of ER."""
     measure = np.array(volumes, float)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from spatial.checks import InputError, kinds, number
+from spatial.checks import InputError, by_annotation, kinds, number
 from spatial.geometry.contact import check_contact, touched
 from spatial.geometry.interpolate import among
 from spatial.geometry.place import Floats, Ints, Place
@@ -34,17 +34,20 @@ class Probe:
         kinds(self)
 
 
+@by_annotation
 def mean(species: Species) -> Probe:
     """The mean of a species over its place, weighted by measure."""
     weight = species.place.measure / species.place.total
     return Probe(f"mean {species.name}", species.unit, partial(_weighted, species, weight))
 
 
+@by_annotation
 def peak(species: Species) -> Probe:
     """The largest value of a species over its place."""
     return Probe(f"peak {species.name}", species.unit, partial(_largest, species))
 
 
+@by_annotation
 def total(species: Species) -> Probe:
     """The amount of a species: concentration times measure, summed."""
     place = species.place
@@ -52,12 +55,14 @@ def total(species: Species) -> Probe:
     return Probe(f"total {species.name}", unit, partial(_weighted, species, place.measure))
 
 
+@by_annotation
 def each(species: Species) -> Probe:
     """The value at every element of the species' place: for synapses and other sets of points."""
     return Probe(species.name, species.unit, partial(_everywhere, species))
 
 
-def at(species: Species, positions: ArrayLike, name: str = "") -> Probe:
+@by_annotation
+def at(species: Species, positions: Any, name: str = "") -> Probe:
     """The value at (k, 3) positions [um], or at one of three numbers.
 
     Between the vertices of tetrahedra, and between the middles of bricks and shells, it is interpolated linearly; on
@@ -72,18 +77,26 @@ def at(species: Species, positions: ArrayLike, name: str = "") -> Probe:
     return Probe(called, species.unit, partial(_between_elements, species, elements, parts))
 
 
+@by_annotation
 def over(species: Species, points: Species) -> Probe:
     """The value of a field at every element of the points place that `points` lives on."""
     name = f"{species.name} at {points.place.name}"
     return Probe(name, species.unit, partial(_at_elements, species, _around(name, points.place, species)))
 
 
+@by_annotation
 def at_elements(species: Species, elements: Ints | Sequence[int], name: str = "") -> Probe:
     """The value at (k,) elements of the species' place, called `name` or as `at` is."""
-    chosen = np.asarray(elements, np.int64)
+    called, chosen, count = f"elements of {species.name!r}", np.asarray(elements, np.int64), len(species.place)
+    if chosen.ndim != 1 or not len(chosen):
+        raise InputError(f"{called} have shape {chosen.shape}; give the numbers of one or more in a row")
+    if chosen.min() < 0 or chosen.max() >= count:
+        raise InputError(f"{called} go from {chosen.min()} to {chosen.max()}; {species.place.name!r} has "
+                         f"0..{count - 1}")
     return Probe(name or f"{species.name} at points", species.unit, partial(_at_elements, species, chosen))
 
 
+@by_annotation
 def mean_around(species: Species, where: Place, name: str = "") -> Probe:
     """The mean of a species over the elements that `where` touches, weighted by the measure of `where`.
 
@@ -94,6 +107,7 @@ def mean_around(species: Species, where: Place, name: str = "") -> Probe:
     return Probe(called, species.unit, partial(_weighted_at_elements, species, where.measure / where.total, elements))
 
 
+@by_annotation
 def weighted_sum(name: str, unit: str, weights: Mapping[Species, float | Floats]) -> Probe:
     """The sum of several species, each summed over its place with a weight: a number, or (n,) one for each element.
 
@@ -102,11 +116,13 @@ def weighted_sum(name: str, unit: str, weights: Mapping[Species, float | Floats]
     return Probe(name, unit, partial(_sum_of_weighted, _rows(weights)))
 
 
+@by_annotation
 def weighted_size(name: str, unit: str, weights: Mapping[Species, float | Floats]) -> Probe:
     """The sum of the sizes, without their signs, of what `weighted_sum` adds up: what a drift is compared with."""
     return Probe(name, unit, partial(_sum_of_sizes, _rows(weights)))
 
 
+@by_annotation
 def local(name: str, unit: str, where: Place, read: Callable[[Concentrations], Floats | float]) -> Probe:
     """What a function of the concentrations around each element of `where` gives: a gate, a probability."""
     return Probe(name, unit, partial(_nearby, name, where, read))
@@ -119,7 +135,7 @@ def _around(name: str, where: Place, species: Species) -> Ints:
     return np.arange(len(where)) if elements is None else elements
 
 
-def _positions(what: str, positions: ArrayLike) -> Floats:
+def _positions(what: str, positions: Any) -> Floats:
     """(k, 3) positions [um]. Raises `InputError` for what are none."""
     number(what, positions, may_be_negative=True)
     points = np.atleast_2d(np.asarray(positions, float))

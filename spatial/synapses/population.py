@@ -154,8 +154,8 @@ class Population:
     neuron: Ints | None = None  # (n,) the neuron that each synapse is on; None: all on the first
 
     def __post_init__(self) -> None:
-        checks.parameters(self, above_zero=("window", "until"))
         self._check_kinds()
+        checks.parameters(self, above_zero=("window", "until"))
         check_trains(self.release.trains, len(self.where))
         check_trains(self.post, len(self.post), "neuron")
         for one in self._asked[1]:
@@ -175,7 +175,7 @@ class Population:
         if not isinstance(self.release, Release):
             raise checks.InputError(f"Population: {type(self.release).__name__} is no release in closed form; give "
                                     "one, such as TsodyksMarkram")
-        for rule in self.rules:
+        for rule in checks.listed("Population: rules", self.rules, "(SlowSignal(...), ...)"):
             if not isinstance(rule, Rule):
                 raise checks.InputError(f"Population: {type(rule).__name__} has no closed form between spikes; make it "
                                         "a mechanism of the model itself")

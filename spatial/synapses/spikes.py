@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError, number, positive
+from spatial.checks import InputError, by_annotation, number, positive
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Concentrations, Species
 
@@ -30,6 +30,7 @@ class Firing:
         return c[self.V] - self.threshold
 
 
+@by_annotation
 def regular(count: int, rate: float, start: float = 0.0) -> Floats:
     """(count,) times of spikes at a regular `rate` [Hz], the first at `start` [s]."""
     number("number of spikes", count)
@@ -38,6 +39,7 @@ def regular(count: int, rate: float, start: float = 0.0) -> Floats:
     return start + np.arange(count) / rate
 
 
+@by_annotation
 def poisson(rate: float, until: float, rng: np.random.Generator) -> Floats:
     """Times of a Poisson train of `rate` [Hz] between 0 and `until` [s]."""
     number("spike rate", rate)
@@ -45,6 +47,7 @@ def poisson(rate: float, until: float, rng: np.random.Generator) -> Floats:
     return np.sort(rng.uniform(0.0, until, rng.poisson(rate * until)))
 
 
+@by_annotation
 def bursts(count: int, size: int, rate: float, interval: float, start: float = 0.0) -> Floats:
     """(count * size,) times of `count` bursts of `size` spikes at `rate` [Hz], an `interval` [s] from first to first.
 

@@ -9,7 +9,7 @@ from spatial.checks import InputError, positive
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
-POSSIBLE = (1e-12, 0.5)
+POSSIBLE = (1e-12, 1.0)
 """Between which the relative tolerance lies: below it is rounding, above it hardly a digit is right."""
 
 _PEAK = 5.0  # times the relative tolerance: what may be wrong at one element

@@ -11,7 +11,7 @@ from spatial._engine.stepping.step_length import advance, first_step
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
@@ -23,6 +23,7 @@ _LONG, _SEVERAL = 100.0, 3  # s, and steps: over such, what stiff modes make of 
 _TOLERANCE = Tolerance(1e-3, longest=1000.0)  # longer ones would be solved below rounding
 
 
+@by_annotation
 def rest(model: Model) -> State:
     """The steady state that the model settles into from its initial values, to start a run from.
 
