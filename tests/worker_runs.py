@@ -55,7 +55,7 @@ def made_probes(model: Model) -> tuple[Probe, ...]:
     calcium, stored, weight = model.species
     bar, membrane = calcium.place, model.mechanisms[0].where
     amounts = {calcium: bar.measure, stored: -stored.place.measure}
-    return (mean(calcium), peak(calcium), total(stored), each(weight), at(calcium, [(0.05, 0.05, 0.05)]),
+    return (mean(calcium), peak(calcium), total(stored), each(weight), at(calcium, [(0.0, 0.0, 0.0)]),
             over(calcium, weight), local("around", "uM", membrane, Around(calcium)),
             at_elements(calcium, [3, 1], "chosen"), mean_around(calcium, membrane),
             weighted_sum("sum", "uM um^3", amounts), weighted_size("size", "uM um^3", amounts))

@@ -30,7 +30,10 @@ def among(place: Place, positions: Floats, what: str) -> tuple[Ints, Floats]:
     if beside is None:
         _check_near(place, positions, nearest, _reach(place), what)
         return nearest[:, None], np.ones((len(nearest), 1))
-    _check_within_rows(place, positions, nearest, beside, what)
+    if len(place.sides):
+        place.check_contains(positions, what)
+    else:
+        _check_within_rows(place, positions, nearest, beside, what)
     return _in_rows(place, positions, nearest, beside)
 
 

@@ -56,7 +56,7 @@ class Mended:
     """What mending a step's end came to."""
 
     stuck: Species | None  # what could not be made non-negative
-    moved: Mapping[Species, float]  # amounts that the repair took from elsewhere, as parts of all that there is
+    moved: Mapping[Species, float]  # the amount of each species that the repair took from elsewhere
 
 
 def mend(start: Start, u: Floats) -> Mended:
@@ -87,11 +87,10 @@ def mend(start: Start, u: Floats) -> Mended:
 
 
 def _repaired(values: Floats, species: Species, K: csr_matrix | None) -> float:
-    """Repair the values (n,) of a species in place; the part of its amount that this moves."""
+    """Repair the values (n,) of a species in place; the amount that this moves."""
     before, V = values.copy(), species.place.measure
     repair(values, V, K)
-    amount = float(V @ values)
-    return float(V @ np.abs(values - before)) / 2 / amount if amount > 0.0 else 0.0
+    return float(V @ np.abs(values - before)) / 2
 
 
 def _short(start: Start, u: Floats, wrong: Iterable[Species]) -> list[Species]:

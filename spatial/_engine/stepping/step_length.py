@@ -31,7 +31,7 @@ class Step:
     suggested: float  # length of the next one [s]
     rejected: int
     worst: Species | None  # the one that bounded its length, if any
-    moved: Mapping[Species, float]  # by the repair of what undershot, as parts of all that there is
+    moved: Mapping[Species, float]  # the amounts that the repair of what undershot took from elsewhere
 
 
 def first_step(system: System, u: Floats, t: float, tolerance: Tolerance) -> float:
@@ -118,7 +118,7 @@ class _Trial:
     is_negative: bool
     is_good: bool
     factor: float  # that the length is to be multiplied by next
-    moved: Mapping[Species, float]  # by the repair of what undershot
+    moved: Mapping[Species, float]  # the amounts that the repair of what undershot took from elsewhere
 
 
 def _tried(method: Method, attempts: Attempts, start: Start, dt: float, settling: float) -> _Trial:

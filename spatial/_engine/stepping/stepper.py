@@ -1,6 +1,6 @@
 """A run under way: from step to step, with what happens at random, at thresholds and at known instants between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from spatial.model import Species
 _OVERSHOT = 1e-6  # of a step: how far behind the crossing of a threshold it is taken to end
 _HALVINGS = 40  # that locate a crossing within a step
 _SMALLEST = "smallest concentration"
-REPAIRED = "moved by the repair"  # for each species, the parts of its amount that keeping it from below zero moved
+REPAIRED = "moved by the repair"  # for each species, what keeping it from below zero moved, of the most there was
 
 CheckEvent = Callable[[Floats, Floats, float], None]
 """Raises `InputError` for an event that made of a state, at a time [s], what a method cannot go on from."""
@@ -58,6 +58,7 @@ class Continuous:
         self._opened = -np.inf  # s: when a channel last opened or closed
         self._forget()
         self._heights = self._events.heights(u, 0.0)
+        self._repaired: dict[Species, tuple[float, float]] = {}  # the most that there was, and how much was moved
         self._worst: Species | None = None  # the species that bounded the length of the last step
         self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
                                         "steps": 0, "rejected steps": 0, _SMALLEST: self.system.passed(u, 0.0),
@@ -105,9 +106,17 @@ class Continuous:
         self.counted["rejected steps"] += done.rejected
         self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.passed(done.u, done.t))
         self._worst = done.worst
-        repaired = self.counted[REPAIRED]
-        for species, part in done.moved.items():
-            repaired[species.name] = repaired.get(species.name, 0.0) + part
+        self._count_repair(done.moved)
+
+    def _count_repair(self, moved: Mapping[Species, float]) -> None:
+        """Count what the repair moved of species on meshes with links of the wrong sign: those are too flat there."""
+        state = self.system.state(self.u)
+        for species, amount in moved.items():
+            if (species.place.transmissibility < 0.0).any():
+                most, so_far = self._repaired.get(species, (0.0, 0.0))
+                most = max(most, float(species.place.measure @ state[species]))
+                self._repaired[species] = most, so_far + amount
+                self.counted[REPAIRED][species.name] = (so_far + amount) / most if most > 0.0 else 0.0
 
     def hardest(self) -> str:
         """What bounds the length of steps now, for a message."""
