@@ -80,12 +80,16 @@ def kinds(owner: Any, called: str = "") -> None:
     owner is `called`, and the field.
     """
     assert is_dataclass(owner)
-    count = _elements(owner)
+    where: Any = getattr(owner, "where", None)
+    count = len(where) if hasattr(where, "measure") else None
     for parameter in fields(owner):
         value = getattr(owner, parameter.name)
-        if not isinstance(parameter.type, str) and not _is_of(value, parameter.type, count):
-            raise InputError(f"{called or type(owner).__name__}: {parameter.name} is {shown(value)}; it must be "
-                             f"{_called(parameter.type)}")
+        if isinstance(parameter.type, str) or _is_of(value, parameter.type, count):
+            continue
+        name = f"{called or type(owner).__name__}: {parameter.name}"
+        if count is not None and np.ndim(value) and _is_of(np.ravel(value)[0], parameter.type, count):
+            raise InputError(f"{name} has shape {np.shape(value)}; {where.name!r} has {count} elements")
+        raise InputError(f"{name} is {shown(value)}; it must be {_called(parameter.type)}")
 
 
 def by_annotation(function: Callable[P, T]) -> Callable[P, T]:
@@ -266,12 +270,6 @@ def _numbers_within(value: Any) -> Iterator[Any]:
             yield part
 
 
-def _elements(owner: Any) -> int | None:
-    """How many elements the place has where a mechanism acts; None without one."""
-    where: Any = getattr(owner, "where", None)
-    return len(where) if hasattr(where, "measure") else None
-
-
 def _is_of(value: Any, kind: Any, count: int | None) -> bool:
     """Whether a value is of the kind that an annotation says; `count` numbers may stand for one."""
     origin, arguments = get_origin(kind), get_args(kind)
@@ -358,6 +356,8 @@ def _called(kind: Any) -> str:
         return "an array of numbers"
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return f"a tuple, with {_called(arguments[0])} each"
+    if origin is tuple and len(set(arguments)) == 1:
+        return f"{len(arguments)} times {_called(arguments[0])}"
     if origin is tuple:
         return f"a tuple of {len(arguments)}: " + ", ".join(map(_called, arguments))
     if origin is Callable:

@@ -424,7 +424,11 @@ class ConcentrationLaw:
     n: float = 1.0  # Hill coefficient
 
     def __post_init__(self) -> None:
+        kinds(self)
         number(f"law of {self.species.name!r}: K", self.K)
+        if np.ndim(self.K) > 1:
+            raise InputError(f"law of {self.species.name!r}: K has shape {np.shape(self.K)}; it must be a number, or one "
+                             "for each element")
         positive(f"law of {self.species.name!r}: n", self.n)
 
 
@@ -475,7 +479,10 @@ class Model:
         if fipy_terms is not None and not isinstance(fipy_terms, Mapping):
             raise InputError(f"fipy_terms is {shown(fipy_terms)}; it must be {{species: terms}}")
         object.__setattr__(self, "fipy_terms", dict(fipy_terms or {}))
-        object.__setattr__(self, "left_out", tuple(left_out))
+        object.__setattr__(self, "left_out", listed("left_out", left_out, "left_out=[SERCA]"))
+        for kind in self.left_out:
+            if not isinstance(kind, type):
+                raise InputError(f"left_out lists {shown(kind)}; it must list classes of mechanisms: left_out=[SERCA]")
         seen: set[str] = set()
         for one in self.species:
             if not isinstance(one, Species):

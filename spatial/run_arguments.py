@@ -64,7 +64,10 @@ def checked_frame_times(frame_times: Iterable[float], frames: Any, until: float)
 
 def probe_value(name: str, value: Any, t: float, before: Sequence[Floats]) -> Floats:
     """Return what a probe returned at time `t` [s] as (k,) numbers, as many as `before`. Raises `InputError` if not."""
-    values = np.asarray(value)
+    try:
+        values = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        values = np.asarray(None)
     if values.dtype.kind not in "fiub" or values.ndim > 1:
         raise InputError(f"probe {name!r} returns {shown(value)} at t = {t:g} s; it must return a number, or an array "
                          "of them in one row")

@@ -33,6 +33,7 @@ from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.drawn_exocytosis import Waits
 from spatial.mechanisms.indicator import Indicator
 from spatial.mechanisms.ip3r_channels import Scheme, denizot
+from spatial.mechanisms.stimulus import Pulse, Stimulus
 from spatial.mechanisms.uptake import ASCT, Carrier
 from spatial.model import Held, Mechanism, Model, Species
 from spatial.observe.frames import Film, Frames, Highest
@@ -47,9 +48,11 @@ from spatial.synapses.vesicles import Draws, draw
 
 BAD = {"nan": np.nan, "inf": np.inf, "-1": -1.0, "0": 0.0, "text": "1 uM", "wrong shape": np.ones((2, 3)), "None": None}
 
-MADE_AT_EACH_STEP = {"View", "ChannelPath", "Reaction", "AtTimes", "OnRise", "EachStep", "Channels", "BrianNetwork"}
+MADE_AT_EACH_STEP = {"View", "ChannelPath", "Reaction", "AtTimes", "OnRise", "EachStep", "Channels", "BrianNetwork",
+                     "Sized"}
 """Made while a run goes on, by the engine or as what a mechanism returns: looked at by those who ask, who name the
-mechanism. (`BrianNetwork` needs Brian2, and asks its groups for what they have.)"""
+mechanism. (`BrianNetwork` needs Brian2, and asks its groups for what they have; `Sized` stands beside a default
+in the code.)"""
 
 PLACE = pool("cytosol", [1.0])
 C = Species("c", PLACE, signed=True)
@@ -66,6 +69,8 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
     Held: lambda: 1.0,
     tuple[Species, ...]: lambda: tuple(Species(f"s{k}", PLACE) for k in range(8)),
     Mesh: lambda: Mesh.of(PLACE),
+    Pulse: lambda: Pulse(PLACE, species=C, flux=1.0, starts=[0.1, 0.5], duration=0.1),
+    Stimulus: lambda: Stimulus(PLACE, species=C, times=[0.1, 0.5], flux=[0.0, 1.0]),
     Model: lambda: Model([C]),
     Tetrahedra: lambda: ball(0.5, 0.4),
     Labels: lambda: Labels(np.zeros((2, 2, 2), int), (0.1, 0.1, 0.1)),

@@ -58,7 +58,7 @@ def test_the_current_of_the_calcium_problem_enters_whole_and_the_answer_is_that_
     amount = Probe("amount", "uM um^3", lambda c: sum(float(place.measure @ c[one]) for one in (calcium, *bound)))
     near, along = (Probe(name, "uM", read) for name, read in (
         ("near", lambda c: float(weight @ c[calcium])), ("along", lambda c: profile(place, c[calcium]))))
-    run = simulate(model, END, [amount, near, along], every=END)
+    run = simulate(model, END, [amount, near, along], every=END, at_events=True)
     entered = run["amount"][-1] - run["amount"][0]
     assert entered == pytest.approx(ion_flux(CURRENT, 2) * OPEN, rel=1e-12)
     found = float(run["near"][np.searchsorted(run.times, OPEN)].item()), run["along"][-1]

@@ -380,8 +380,9 @@ def test_sites_in_a_small_element_of_a_coarse_mesh_are_refused():
     everywhere, there = Species("B", place, 0.1), Species("B", place, np.array([0.0, 0.1, 0.0]))
     counted([A, everywhere, C], Buffer(place, A, everywhere, C, kon=10.0, K=1.0))
     assert "on average 5e-07 um^3" in refused([A, there, C], Buffer(place, A, there, C, kon=10.0, K=1.0))
-    assert "on average 5e-07 um^3" in refused([A, everywhere, C],
-                                             Buffer(spot(place, 1), A, everywhere, C, kon=10.0 * 5e-7, K=1.0))
+    there = spot(place, 1)
+    sites, taken = Species("sites", there, 0.1 * 5e-7), Species("taken", there)
+    assert "on average 5e-07 um^3" in refused([A, sites, taken], Buffer(there, A, sites, taken, kon=10.0, K=1.0))
 
 
 def test_an_enzyme_that_hardly_meets_its_substrate_is_refused_too():

@@ -347,5 +347,5 @@ def test_a_user_s_own_file_that_is_read_only_is_not_blamed_on_writing():
     def read(c: Any) -> float:
         raise ValueError("x.csv is read-only")
 
-    with pytest.raises(ValueError, match=r"^x\.csv is read-only$"):
+    with pytest.raises(InputError, match=r"^probe 'x' fails in the first state: ValueError: x\.csv is read-only$"):
         simulate(Model([a]), 1.0, [Probe("x", "1", read)])

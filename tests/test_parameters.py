@@ -4,7 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +57,8 @@ def arguments(kind: type) -> dict[str, Any]:
             Draws: lambda name: draw((np.zeros(0),), 4, np.random.default_rng(0)),
             Receptor: lambda name: NMDA, Mapping[str, Species]: lambda name: NMDA.species(PLACE),
             SynapticCurrent: lambda name: SynapticCurrent(PLACE, Species("V", PLACE, signed=True), 0.0, 0.0),
+            Sequence[float] | Floats: lambda name: [0.1, 1.7],
+            Callable[[float], float] | Sequence[float] | Floats: lambda name: [0.0, 1.0],
             tuple[Species, ...]: lambda name: tuple(Species(f"{name} {k}", PLACE) for k in range(8))}
     arrays = {"trains": (np.zeros(0),), "post": np.zeros(0)}
     return {field.name: arrays[field.name] if field.name in arrays else made[field.type](field.name)

@@ -132,7 +132,7 @@ def landing(loop: Loop, count: int) -> Floats:
         steps = round((stop - t) / UNTIL * count)
         for start in np.linspace(t, stop, steps, endpoint=False):
             solved_well = tolerated(system, u, Tolerance(1e-9))
-            u, _ = method.start(u, start, system.rate(u, start), solved_well)((stop - t) / steps)
+            u, _ = method.start(u, start, system.rate(u, start), solved_well).take((stop - t) / steps)
         t = stop
         act(system, u, t)
     return np.concatenate([system.state(u)[one] for one in (loop.adenosine, loop.released, loop.weight)])

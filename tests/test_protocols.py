@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.checks import InputError
 from spatial.cli import main
-from spatial.geometry.place import Place
+from spatial.geometry.place import Mesh, Place
+from spatial.geometry.well_mixed import pool
 from spatial.model import Model, Species
 from spatial.observe.probes import each
 from spatial.observe.recording import Recording, Series
+from spatial.scenarios.parts.experiment import Experiment
 from spatial.scenarios.parts.report import checks_of
 from spatial.scenarios.protocols import model as protocols
 from spatial.scenarios.protocols.bench import (
@@ -143,7 +145,9 @@ def test_at_low_rates_the_order_of_spikes_decides_at_high_rates_all_potentiates_
 def recorded(times: Floats, slow: Floats) -> Observed:
     """A run of which only the slow signal is known, after a last spike at 2 s."""
     case = Case((np.array([1.0, 2.0]),), float(times[-1]))
-    return Observed(case, None, Recording(times, {SLOW: Series("uM", np.stack([slow, slow], axis=1))}, {}))
+    place = pool("v", [1.0])
+    nothing = Experiment("nothing", Mesh.of(place), Model([Species("c", place)]), (), (), (), 1.0, (), {})
+    return Observed(case, nothing, Recording(times, {SLOW: Series("uM", np.stack([slow, slow], axis=1))}, {}))
 
 
 def test_beyond_the_end_of_a_run_the_slow_signal_decays_with_its_time_constant():

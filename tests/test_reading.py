@@ -324,9 +324,10 @@ def test_probes_further_apart_than_the_run_is_long_are_named():
 
 
 @pytest.mark.parametrize(("read", "said"), [
-    (lambda c: None, "reads NoneType of shape \\(\\); it must return a number"),
-    (lambda c: "1", "reads str of shape"), (lambda c: [[1.0], [2.0, 3.0]], "reads list of shape"),
-    (lambda c: np.zeros((2, 2)), "reads ndarray of shape \\(2, 2\\); it must return"),
+    (lambda c: None, "returns None at t = 0 s; it must return a number"),
+    (lambda c: "1", "returns '1' at t = 0 s; it must return a number"),
+    (lambda c: [[1.0], [2.0, 3.0]], "returns \\[\\[1.0\\], \\[2.0, 3.0\\]\\] at t = 0 s; it must return a number"),
+    (lambda c: np.zeros((2, 2)), "returns an array of shape \\(2, 2\\) at t = 0 s; it must return"),
     (lambda c: {}["a"], "fails in the first state: KeyError: 'a'")])
 def test_a_probe_that_reads_no_numbers_is_refused(read, said):
     a = species()
@@ -371,10 +372,10 @@ def test_functions_of_events_that_take_other_arguments_are_refused(event, said):
 
 def test_text_where_a_number_is_due_is_refused():
     a = species()
-    for mechanism, said in ((Decay(PLACE, a, rate="2 uM"), "Decay: rate is '2 uM', which is text; it must be"),
-                            (Kir41(PLACE, "K+"), "Kir41: outside is 'K\\+', which is text")):
+    for mechanism, said in ((lambda: Decay(PLACE, a, rate="2 uM"), "Decay: rate is '2 uM', which is text; it must be"),
+                            (lambda: Kir41(PLACE, "K+"), "Kir41: outside is 'K\\+'; it must be")):
         with pytest.raises(InputError, match=f"^{said}"):
-            run(mechanism, also=(a,))
+            run(mechanism(), also=(a,))
 
 
 def test_rates_that_are_a_property_are_refused():

@@ -127,7 +127,7 @@ REFUSED = {
                                      "probe 'p' returns None at t = 0 s; it must return a number, or an array of them"),
     "a probe that returns text": (lambda: run(watch=[Probe("p", "1", lambda c: "high")]), "probe 'p' returns 'high'"),
     "a probe whose length changes": (lambda: run(watch=[growing()]),
-                                     "probe 'p' returns 2 numbers at t = "),
+                                     "probe 'p' returns 3 numbers at t = "),
     "a grid without thickness": (lambda: grid("ecs", (0, 0, 0), (1, 1, 0), 0.5),
                                  "upper must exceed lower on each axis"),
     "a grid whose spacing is in m": (lambda: grid("ecs", (0, 0, 0), (1, 1, 1), 2e-7),

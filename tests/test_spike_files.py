@@ -59,14 +59,14 @@ def test_bursts_that_make_no_sense_are_refused(arguments, message):
 
 
 def test_those_trains_fire_that_have_a_spike_at_the_time():
-    some = (np.array([0.1, 0.3]), NONE, np.array([0.3]), [0.2], NONE)
-    assert spikes.firing(some, 0.3).tolist() == [1, 0, 1, 0, 0]
-    assert spikes.firing(some, 0.2).tolist() == [0, 0, 0, 1, 0]
-    assert spikes.firing(some, 0.25).tolist() == [0] * 5
-    assert spikes.firing((), 0.1).tolist() == spikes.firing((NONE,), 0.1)[:0].tolist()
+    some = spikes.Timetable.of((np.array([0.1, 0.3]), NONE, np.array([0.3]), np.array([0.2]), NONE))
+    assert some.firing(0.3).tolist() == [1, 0, 1, 0, 0]
+    assert some.firing(0.2).tolist() == [0, 0, 0, 1, 0]
+    assert some.firing(0.25).tolist() == [0] * 5
+    assert spikes.Timetable.of(()).firing(0.1).tolist() == []
     many = trains(500)
     for t in many[7][:5]:
-        assert spikes.firing(many, t).tolist() == [float((one == t).any()) for one in many]
+        assert spikes.Timetable.of(many).firing(t).tolist() == [float((one == t).any()) for one in many]
 
 
 # Files

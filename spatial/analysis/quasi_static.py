@@ -10,7 +10,7 @@ from scipy.optimize import root
 
 from spatial import checks
 from spatial._engine.system.assembly import assemble
-from spatial._engine.system.right_hand_side import System
+from spatial._engine.system.right_hand_side import NoNumber, System
 from spatial.checks import InputError
 from spatial.geometry.place import Floats
 from spatial.model import Model, Species
@@ -78,7 +78,10 @@ class QuasiStatic:
             return self._with(u, self.is_fast, start + (moved - 1.0) * size)
 
         def speed(moved: Floats) -> Floats:
-            return np.asarray(self.system.rate(state(moved), t)[self.is_fast] / size)
+            try:
+                return np.asarray(self.system.rate(state(moved), t)[self.is_fast] / size)
+            except NoNumber:  # there it has no rest
+                return np.full(len(start), np.nan)
 
         found = state(root(speed, np.ones(len(start)), tol=1e-12).x)
         return np.where(self.is_bounded & self.is_fast, np.maximum(found, 0.0), found)
@@ -97,9 +100,10 @@ class QuasiStatic:
     def _is_at_rest(self, u: Floats, t: float) -> bool:
         """Whether what is fast is at rest, but for a small part of its size: by Newton's step, and what that leaves."""
         size = self._size(u)[self.is_fast]
-        J = self._jacobian(u, t)[np.ix_(self.is_fast, self.is_fast)] * size / size[:, None]
-        speed = self.system.rate(u, t)[self.is_fast] / size
-        if not (np.isfinite(J).all() and np.isfinite(speed).all()):
+        try:
+            J = self._jacobian(u, t)[np.ix_(self.is_fast, self.is_fast)] * size / size[:, None]
+            speed = self.system.rate(u, t)[self.is_fast] / size
+        except NoNumber:
             return False
         step = np.linalg.lstsq(J, speed)[0]
         left = np.abs(speed - J @ step).max()

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from spatial import checks
-from spatial.checks import InputError, fraction, kinds
+from spatial.checks import InputError, fraction
 from spatial.frozen import Frozen
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tortuosity import Tortuosity, checked
@@ -31,9 +31,8 @@ class Region:
     part: str | None = None  # a name for this part of the place, where mechanisms can act on it alone
 
     def __post_init__(self) -> None:
-        checks.kinds(self)
         object.__setattr__(self, "tortuosity", checked(self.tortuosity, f"region {self.place!r}: tortuosity"))
-        kinds(self)
+        checks.kinds(self)
         fraction(f"region {self.place!r}: volume_fraction", self.volume_fraction)
 
 

@@ -34,8 +34,7 @@ class Pulse:
     duration: float  # s
 
     def __post_init__(self) -> None:
-        checks.number("Pulse: flux", self.flux, may_be_negative=self.species.signed)
-        checks.positive("Pulse: duration", self.duration)
+        checks.parameters(self, above_zero=("duration",))
         object.__setattr__(self, "starts", _rising("Pulse: starts", self.starts))
         if (np.diff(self.starts) < self.duration).any():
             raise checks.InputError(f"Pulse: its starts are {np.diff(self.starts).min():g} s apart and each lasts "
@@ -80,6 +79,7 @@ class Stimulus:
     flux: Callable[[float], float] | Sequence[float] | Floats  # of t [s], or (k,) samples
 
     def __post_init__(self) -> None:
+        checks.kinds(self)
         object.__setattr__(self, "times", _rising("Stimulus: times", self.times))
         if len(self.times) < 2:
             raise checks.InputError("Stimulus: times has one number; it needs at least two, a first and a last")

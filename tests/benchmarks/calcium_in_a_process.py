@@ -287,7 +287,7 @@ def _on_grid(place: Place) -> Found:
     whole = buffered_calcium(place)
     quarter = [replace(one, flux=one.flux / 4) if isinstance(one, Injection) else one for one in whole.mechanisms]
     with np.errstate(invalid="ignore"):  # the slabs of the other half are empty
-        run = simulate(Model(whole.species, quarter), END, probes(place, whole.species[0]), every=END,
+        run = simulate(Model(whole.species, quarter), END, probes(place, whole.species[0]), every=END, at_events=True,
                        tolerance=Tolerance(1e-4))
     half = run["profile"][-1][:10]
     return float(run["near mouth"][np.searchsorted(run.times, OPEN)].item()), np.r_[half, half[::-1]]

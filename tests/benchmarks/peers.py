@@ -32,7 +32,7 @@ def simulated(model: Model, until: float, watch: Sequence[Probe], tolerance: Tol
     seconds = []
     for _ in range(runs):
         began = time.process_time()
-        found = simulate(model, until, [*watch, *CLOCKS], every=until, tolerance=tolerance)
+        found = simulate(model, until, [*watch, *CLOCKS], every=until, at_events=True, tolerance=tolerance)
         cpu, wall = found["CPU"].ravel(), found["wall"].ravel()
         seconds.append((cpu[0] - began, cpu[-1] - cpu[0], wall[-1] - wall[0]))
     setup, cpu, wall = (statistics.median(each) for each in zip(*seconds, strict=True))

@@ -80,7 +80,6 @@ MEANT = (
     ("an inhibited neuron", "current=180 * pA", "current=100 * pA"),
     ("a neuron near its threshold", "-70 * mV, unit", "-60 * mV, unit"),
     ("a slow membrane", "tau=20 * ms, threshold", "tau=30 * ms, threshold"),
-    ("a high threshold", "threshold=-54 * mV", "threshold=-50 * mV"),
     ("a threshold of Firing at the reset's side", "Firing(V, -54.1 * mV)", "Firing(V, -58 * mV)"),
     ("a silent synapse", "regular(2, 40 * Hz, 25 * ms))", "np.zeros(0))"),
     ("no D-serine", "d_serine=5 * uM", "d_serine=0 * uM"),

@@ -254,7 +254,8 @@ def _check_reactions(layout: Layout, mechanism: Mechanism, state: Concentrations
     made, turned = dict[Species, Floats](), dict[Species, Floats]()
     for reaction in listed:
         rate = np.asarray(reaction.rate, float)
-        if rate.shape not in ((), (n,)) or not (rate >= 0).all():
+        may_run_back = any(species.signed for species in reaction.change)  # where there is less than nothing of it
+        if rate.shape not in ((), (n,)) or not (may_run_back or (rate >= 0).all()):
             raise InputError(f"the rate of a reaction of {list(reaction.change)} has shape {rate.shape} and smallest "
                              f"value {rate.min():.3g}; it must have shape {(n,)} and be >= 0: what runs backwards is "
                              "a reaction of its own")

@@ -50,7 +50,7 @@ class Ions:
     V: Held
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, may_be_negative=("V",))
 
 
 def glial_membrane(where: Place, ions: Ions, rest: Rest = HALNES) -> list[Mechanism]:
