@@ -427,8 +427,8 @@ class ConcentrationLaw:
         kinds(self)
         number(f"law of {self.species.name!r}: K", self.K)
         if np.ndim(self.K) > 1:
-            raise InputError(f"law of {self.species.name!r}: K has shape {np.shape(self.K)}; it must be a number, or one "
-                             "for each element")
+            raise InputError(f"law of {self.species.name!r}: K has shape {np.shape(self.K)}; it must be a number, or "
+                             "one for each element")
         positive(f"law of {self.species.name!r}: n", self.n)
 
 

@@ -161,7 +161,7 @@ def test_poisson_trains_are_sorted_lie_within_the_run_and_have_their_rate():
     (lambda rng: spikes.regular(3, 0.0), r"^spike rate is 0; it must be a finite number > 0$"),
     (lambda rng: spikes.regular(-1, 5.0), r"^number of spikes is -1; it must be a finite number >= 0$"),
     (lambda rng: spikes.regular(3, 5.0, -0.1), r"^first spike is -0.1; it must be a finite number >= 0$"),
-    (lambda rng: spikes.poisson(np.nan, 1.0, rng), r"^spike rate is nan; it must be a finite number >= 0$"),
+    (lambda rng: spikes.poisson(np.nan, 1.0, rng), r"^poisson: rate is nan; it must be a finite number$"),
     (lambda rng: spikes.poisson(5.0, -1.0, rng), r"^end of the spike train is -1; it must be a finite number >= 0$")])
 def test_trains_that_make_no_sense_are_refused(make, message):
     with pytest.raises(InputError, match=message):
