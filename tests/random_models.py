@@ -213,7 +213,9 @@ def reference(case: RandomModel) -> Reference | None:
         smallest = min(smallest, float((run.y / system.typical()[:, None]).min()))
         u, t = run.y[:, -1].copy(), stop
         if stop in case.doses:
-            system.events.at_instant(u, t, np.random.default_rng(0), system.add, system.events.heights(u, t))
+            dosed = np.maximum(u, 0.0)  # SciPy may be a little below it
+            system.events.at_instant(dosed, t, np.random.default_rng(0), system.add, system.events.heights(dosed, t))
+            u += dosed - np.maximum(u, 0.0)
     state = system.state(u)
     return Reference({species: state[species].copy() for species in case.model}, smallest, growth)
 

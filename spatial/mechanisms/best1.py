@@ -6,6 +6,7 @@ from typing import Any
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, s, uM, um2, um3
 
@@ -48,8 +49,7 @@ class Best1:
 
     def open_probability(self, calcium: Floats) -> Floats:
         """P_o, of the shape of `calcium` [uM]."""
-        bound = calcium**self.n
-        return bound / (bound + self.K**self.n)
+        return hill(calcium, self.K, self.n)
 
     def _openness(self, c: Concentrations) -> Floats:
         """(n,) permeability of the membrane [um/s]."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.checks import InputError, sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill
 from spatial.model import Concentrations, Event, Gains, OnRise, Species
 from spatial.units import s, uM
 
@@ -55,7 +56,7 @@ class DrawnExocytosis:
     refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K", "n"))
         checks.own(self, "docked", "fused", "left")
         if len(self.waits.values) != len(self.where):
             raise InputError(f"DrawnExocytosis: waits are for {len(self.waits.values)} slots; {self.where.name!r} has "
@@ -66,8 +67,7 @@ class DrawnExocytosis:
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """The waits run down [1/s]."""
-        drive = c[self.calcium] ** self.n
-        hazard = self.r_max * drive / (drive + self.K ** self.n)
+        hazard = self.r_max * hill(c[self.calcium], self.K, self.n)
         return {self.left: np.where(np.rint(c[self.docked]) > 0, -hazard, -self.refill)}
 
     @property

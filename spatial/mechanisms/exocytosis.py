@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Ints, Place
+from spatial.laws import hill
 from spatial.model import ConcentrationLaw, Concentrations, EachStep, Event, Gains, OnRise, Species
 from spatial.units import ms, s, uM
 
@@ -57,7 +58,7 @@ class Exocytosis:
     cv: float = 0.0  # coefficient of variation of the content from vesicle to vesicle; choice
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K", "n"))
         checks.own(self, "docked", "fused")
         _check_docked(self)
 
@@ -77,8 +78,7 @@ class Exocytosis:
 
     def hazard(self, calcium: Floats) -> Floats:
         """(n,) rate at which one docked vesicle fuses [1/s]."""
-        drive = calcium**self.n
-        return np.asarray(self.r_max * drive / (drive + self.K**self.n))
+        return np.asarray(self.r_max * hill(calcium, self.K, self.n))
 
     def turnover(self, c: Concentrations, t: float, dt: float, rng: np.random.Generator) -> Gains:
         """Vesicles fused and refilled in the step, and what the fused ones released."""

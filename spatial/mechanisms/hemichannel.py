@@ -8,6 +8,7 @@ import numpy as np
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Place
+from spatial.laws import hill, inhibition
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Held, Reaction, Species, gained, level
 from spatial.units import mM, mV, s, uM, um2, um3
 
@@ -59,9 +60,8 @@ class Hemichannel:
 
     def open_probability(self, calcium: Any, calcium_outside: Any, V: Any) -> Any:
         """P_o at Ca2+ inside and outside [uM] and a potential [mV]."""
-        bound = calcium**self.n
-        bell = bound / (bound + self.K**self.n) * self.K_close**self.n / (bound + self.K_close**self.n)
-        return bell / (1 + calcium_outside / self.K_block) / (1 + np.exp((self.V_half - V) / self.V_slope))
+        bell = hill(calcium, self.K, self.n) * inhibition(calcium, self.K_close, self.n)
+        return bell * inhibition(calcium_outside, self.K_block) / (1 + np.exp((self.V_half - V) / self.V_slope))
 
     def _openness(self, c: Concentrations) -> Any:
         """(n,) permeability of the membrane [um/s]."""

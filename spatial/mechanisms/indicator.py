@@ -25,7 +25,7 @@ class Indicator:
     brightness_free: float  # light of a free molecule over that of a bound one, Fmin/Fmax
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K",))
         checks.positive(f"{self.name}: kon", self.kon)
         if self.brightness_free >= 1:
             raise checks.InputError(f"{self.name}: brightness_free is {self.brightness_free:g}; it must be below 1, "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
@@ -22,7 +23,7 @@ class IP3Degradation:
     k_5P: float = 0.05 / s  # Om_5P; Stimberg 2018
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K_D", "K_3K"))
         checks.own(self, "ip3", "calcium")
 
     @property
@@ -43,5 +44,4 @@ class IP3Degradation:
 
     def kinase(self, ip3: Floats, calcium: Floats) -> Floats:
         """What the 3-kinase takes [uM/s]."""
-        activation = calcium**4
-        return self.V_3K * activation / (activation + self.K_D**4) * ip3 / (ip3 + self.K_3K)
+        return self.V_3K * hill(calcium, self.K_D, 4) * hill(ip3, self.K_3K)

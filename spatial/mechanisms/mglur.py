@@ -31,7 +31,7 @@ class GqReceptor:
     inactive: Species | None = None  # on the membrane, the other receptors, number [1/um^2]
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K_KC",))
         checks.own(self, "active")
         if self.density is None and self.inactive is None:
             checks.parts(self, "active")

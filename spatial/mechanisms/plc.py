@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill, inhibition
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
@@ -43,7 +44,7 @@ class PLCDelta:
     K: float = sized(0.1 * uM, beside="calcium")  # half-activation by Ca2+; Stimberg 2018
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K", "kappa"))
         checks.own(self, "ip3", "calcium")
 
     @property
@@ -61,5 +62,4 @@ class PLCDelta:
 
     def made(self, ip3: Floats, calcium: Floats) -> Floats:
         """IP3 made [uM/s]."""
-        activation = calcium**2 / (calcium**2 + self.K**2)
-        return self.V / (1 + ip3 / self.kappa) * activation
+        return self.V * inhibition(ip3, self.kappa) * hill(calcium, self.K, 2)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
@@ -20,7 +21,7 @@ class PMCA:
     K: float = sized(0.45 * uM, beside="calcium")  # half-activation; Chen 2008
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K",))
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:
@@ -38,4 +39,4 @@ class PMCA:
 
     def flux(self, calcium: Floats | float) -> Floats | float:
         """Extrusion [uM um/s] at a Ca2+ concentration [uM]."""
-        return self.V * calcium**2 / (self.K**2 + calcium**2)
+        return self.V * hill(calcium, self.K, 2)

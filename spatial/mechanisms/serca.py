@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM, um
 
@@ -21,7 +22,7 @@ class SERCA:
     n: float = 2.0  # Hill coefficient; De Pitta 2009 (Handy 2017: 1.75)
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K", "n"))
 
     @property
     def laws(self) -> tuple[ConcentrationLaw, ...]:
@@ -39,5 +40,4 @@ class SERCA:
 
     def flux(self, calcium: Floats) -> Floats:
         """Uptake [uM um/s] at a Ca2+ concentration [uM]."""
-        bound = calcium ** self.n
-        return self.V * bound / (bound + self.K ** self.n)
+        return self.V * hill(calcium, self.K, self.n)

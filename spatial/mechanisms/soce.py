@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from spatial import checks
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill, inhibition
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import mM, s, uM, um
 
@@ -22,7 +23,7 @@ class StoreSensor:
 
     def active(self, store: Floats | float) -> Floats | float:
         """The active part, of the shape of `store` [uM]."""
-        return 1 / (1 + (store / self.K) ** self.n)
+        return inhibition(store, self.K, self.n)
 
 
 CRAC = StoreSensor(169 * uM, 4.2)  # Ca2+ current; Luik 2008, as soce.mod of drg_pain quotes it
@@ -125,16 +126,16 @@ class ChenSOCE:
     calcium_outside: float = 1500 * uM  # Chen 2008
 
     def __post_init__(self) -> None:
-        checks.parameters(self)
+        checks.parameters(self, above_zero=("K1", "K_c", "K_o"))
         checks.own(self, "stim", "closed", "open")
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         """Ca2+ into the cytosol [uM um/s], and the rates of STIM and of the channels [uM/s]."""
         stim, closed, opened = c[self.stim], c[self.closed], c[self.open]
-        free = self.K1**2 / (c[self.store] ** 2 + self.K1**2) * (self.stim_total - stim)
+        free = inhibition(c[self.store], self.K1, 2) * (self.stim_total - stim)
         orai = (self.orai_total - 4 * (closed + opened)).clip(0.0)
-        assembly = self.V_cp * orai**3 / (self.K_c**3 + orai**3)
-        opening = self.k_op * stim / (self.K_o + stim) * closed
+        assembly = self.V_cp * hill(orai, self.K_c, 3)
+        opening = self.k_op * hill(stim, self.K_o) * closed
         flux = self.depth * (self.k_soc * opened + self.leak) * (self.calcium_outside - c[self.calcium])
         return {self.calcium: flux, self.outside: -flux,
                 self.stim: self.k_a * free - self.k_i * stim,

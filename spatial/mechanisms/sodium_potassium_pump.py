@@ -8,6 +8,7 @@ from typing import Any
 from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Floats, Place
+from spatial.laws import hill
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.units import ion_flux, mM, mV, s, uM, um
 
@@ -55,6 +56,5 @@ class SodiumPotassiumPump:
 
     def turnover(self, potassium: Any, sodium: Any) -> Any:
         """P [uM um/s] at K+ outside and Na+ inside [uM]."""
-        bound = sodium ** self.sodium_hill
-        return (self.P_max * (potassium / (potassium + self.K_potassium)) ** self.potassium_sites
-                * (bound / (bound + self.K_sodium ** self.sodium_hill)) ** self.sodium_sites)
+        return (self.P_max * hill(potassium, self.K_potassium) ** self.potassium_sites
+                * hill(sodium, self.K_sodium, self.sodium_hill) ** self.sodium_sites)
