@@ -291,7 +291,8 @@ class _Diary:
         return t - self.times[-1] >= every * (1 - _ROUNDING)
 
     def recording(self, provenance: dict[str, Any]) -> Recording:
-        series = {probe.name: Series(probe.unit, np.array(values))
+        """What was noted so far, rows or none."""
+        series = {probe.name: Series(probe.unit, np.array(values) if values else np.zeros((0, 1)))
                   for probe, values in zip(self.watch, self.values, strict=True)}
         return Recording(np.array(self.times), series, provenance)
 
