@@ -79,7 +79,6 @@ MEANT = (
     ("one small vesicle", "resource=4 * 3000 * molecule", "resource=800 * molecule"),
     ("large vesicles", "tau=0.2 * ms", "tau=20 * ms"),
     ("slow clearance", "rate=1000 / s", "rate=50 / s"),
-    ("no uptake of adenosine", "stop=0.4 * s),\n    AdenosineUptake(ecs, adenosine, taken)])", "stop=0.4 * s)])"),
     ("a high pulse of adenosine", "flux=4 * uM / s", "flux=40 * uM / s"),
     ("no adenosine at first", "0.3 * uM, D=600", "0.0, D=600"),
 )

@@ -77,7 +77,6 @@ MEANT = (
     ("an ER that is half full", "400 * uM", "200 * uM"),
     ("h of 1", '"h", er, 0.9', '"h", er, 1.0'),
     ("a long stimulus", "start=10 * s, stop=12 * s", "start=10 * s, stop=100 * s"),
-    ("a stimulus that goes on", "start=10 * s, stop=12 * s", "start=10 * s, stop=500 * s"),
     ("a weak stimulus", "flux=2 * uM / s", "flux=0.2 * uM / s"),
     ("no SERCA, as under thapsigargin", "V=20 * uM / s * depth", "V=0.0"),
     ("no receptors", "permeability=20 / s * depth", "permeability=0.0"),

@@ -83,7 +83,6 @@ MEANT = (
     ("one vesicle", "20 * 8000 * molecule", "8000 * molecule"),
     ("D-serine at rest", '"D-serine", ecs, D=900', '"D-serine", ecs, 5 * uM, D=900'),
     ("a fast vesicle", "tau=50 * ms", "tau=2 * ms"),
-    ("no D-serine cleared", "    Conversion(ecs, d_serine, gone, rate=0.5 / s),\n", ""),
     ("a gate that is open", "CoagonistGate(d_serine)", "CoagonistGate(10 * uM)"),
     ("a gate that is shut", "CoagonistGate(d_serine)", "CoagonistGate(0.0)"),
     ("a sensitive gate", "CoagonistGate(d_serine)", "CoagonistGate(d_serine, EC50=0.3, resting=0.2)"),
