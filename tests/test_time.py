@@ -46,6 +46,24 @@ class Timed:
 
 
 @dataclass(frozen=True, eq=False)
+class Spiked:
+    """A rate that is a function of time, beside spikes that change nothing; it may declare when the rate jumps."""
+
+    where: Place
+    species: Species
+    course: Course
+    jumps: tuple[float, ...]
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        spikes = AtTimes(np.array([0.1, 0.2]), (self.species,), (), lambda c, t, rng: {})
+        return (spikes, AtTimes(np.array(self.jumps))) if self.jumps else (spikes,)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        return {self.species: self.course(t)}
+
+
+@dataclass(frozen=True, eq=False)
 class Bounded:
     """A rate that is a function of time, with steps of its own length."""
 
@@ -149,6 +167,16 @@ def test_a_course_that_declares_where_it_begins_peaks_and_ends_gains_its_integra
     times = (START - 5 * width, START, START + 5 * width)
     bell = lambda place, c: Declared(place, c, gaussian(width), times)  # noqa: E731
     assert gain(bell, until=1.0, engine=engine) == pytest.approx(FLUX * width * math.sqrt(2 * math.pi), rel=0.01)
+
+
+def test_times_of_an_event_do_not_tell_when_the_rates_beside_it_change():
+    """Its spikes come before the pulse, which would be stepped over without a word."""
+    with pytest.warns(UndeclaredTimes, match="Spiked: its rates read the time t, and it does not declare when they"):
+        assert gain(lambda place, c: Spiked(place, c, square(0.01), ()), until=1.0) == pytest.approx(0.03, rel=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jumps = lambda place, c: Spiked(place, c, square(0.01), (START, START + 0.01))  # noqa: E731
+        assert gain(jumps, until=1.0) == pytest.approx(0.03, rel=0.01)
 
 
 def test_a_bound_of_its_own_is_kept_and_nothing_is_said():
