@@ -233,6 +233,7 @@ def test_what_hands_the_time_on_or_declares_its_times_is_not_told():
 
 @pytest.mark.parametrize(("wrong", "said"), [
     ({"starts": [0.2, 0.25]}, "Pulse: its starts are 0.05 s apart and each lasts 0.1 s; pulses must not overlap"),
+    ({"starts": 0.5}, r"Pulse: starts is 0.5; it must be a list \(a finite number each\) or an array of numbers"),
     ({"starts": [0.5, 0.2]}, "Pulse: starts must be numbers that rise"),
     ({"starts": [-1.0]}, "Pulse: starts is -1; it must be a finite number >= 0"),
     ({"duration": 0.0}, "Pulse: duration is 0; it must be a finite number > 0"),
@@ -248,7 +249,9 @@ def test_a_pulse_that_cannot_be_meant_is_refused(wrong, said):
     ({"times": [0.2]}, "Stimulus: times has one number; it needs at least two"),
     ({"flux": [1.0, 2.0, 3.0]}, r"Stimulus: flux has shape \(3,\); it must be a function of t, or have a sample for"),
     ({"flux": [1.0, math.nan]}, "Stimulus: flux is nan; it must be a finite number >= 0"),
-    ({"flux": lambda t: -t}, "Stimulus: flux is -0.2; it must be a finite number >= 0")])
+    ({"flux": lambda t: -t}, "Stimulus: flux is -0.2; it must be a finite number >= 0"),
+    ({"flux": lambda t: [1.0]}, r"Stimulus: flux at t = 0.2 s is \[1.0\]; it must be a number"),
+    ({"flux": lambda t: None}, "Stimulus: flux at t = 0.2 s is None; it must be a number")])
 def test_a_stimulus_that_cannot_be_meant_is_refused(wrong, said):
     place = pool("v", [1.0])
     right: dict[str, Any] = {"species": Species("c", place), "times": [0.2, 0.4], "flux": [1.0, 2.0]}
