@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
 from pathlib import PurePath
@@ -362,6 +362,8 @@ def _called(kind: Any) -> str:
         return f"a tuple of {len(arguments)}: " + ", ".join(map(_called, arguments))
     if origin is Callable:
         return "a function"
+    if origin in (Sequence, Iterable, Collection):
+        return f"a list ({_called(arguments[0])} each)"
     if isinstance(origin, type):
         return f"a {origin.__name__} of " + " to ".join(map(_called, arguments))
     if isinstance(kind, type) and issubclass(kind, PurePath):

@@ -154,7 +154,8 @@ class AtTimes:
     `change(c, t, rng)` returns the gain of each species per measure of the mechanism's place at the instant `t`.
     Where each element has times of its own, give all of them and change those whose time has come
     (`synapses.spikes.Timetable`). Where the rates of the mechanism read the time, give the times at which they jump,
-    and `longest`: from the first of the times to the last no step is longer.
+    and `longest`: from the first of the times to the last no step is longer. What has a `change` and no `longest`
+    tells when it acts, and nothing of the rates.
     """
 
     times: Floats  # (k,) s

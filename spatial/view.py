@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class View:
         if species not in self.seen:
             self.seen[species] = self._looked_up(species)
         return self.seen[species]
+
+    def __setitem__(self, species: Species, values: object) -> NoReturn:
+        raise InputError(f"c[{getattr(species, 'name', species)!r}] is set, but what a mechanism sees is read-only; "
+                         "return the gain of each species, {species: gain}")
 
     def _looked_up(self, species: Species) -> Floats:
         values = self.state[species]

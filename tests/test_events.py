@@ -413,7 +413,8 @@ def test_a_height_that_is_the_potential_itself_rises_at_an_instant(engine):
 def test_a_height_that_is_not_a_number_for_each_element_is_refused(height, shown):
     a, = species("a")
     acting = Acting(PLACE, (OnRise(lambda c, t: height(c[a]), (), change=lambda c, t, risen, rng: {}),))
-    with pytest.raises(InputError, match=r"^Acting: its OnRise has a height at t = 0 s that is not 1 numbers, one for"):
+    with pytest.raises(InputError, match=r"^Acting: its OnRise has a height at t = 0 s that is not 1 numbers, one for "
+                                         r".*; it must be how far each is above the threshold, such as c\[species\] -"):
         ends([a], [acting], "implicit")
 
 

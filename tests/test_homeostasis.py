@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +17,7 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.stepping.resting_state import rest
 from spatial.analysis.gain import transfer
-from spatial.checks import InputError
+from spatial.checks import InputError, Unusual
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool, well_mixed
@@ -275,6 +276,14 @@ def test_without_a_threshold_below_the_highest_rate_there_is_none_to_start_besid
     left = kicked(calm_loop, replace(SETTINGS, duration=20.0))
     assert left.rates.shape[1] == 1
     assert settled(left).all()
+
+
+def test_runs_too_short_to_settle_are_warned_of():
+    with pytest.warns(Unusual, match=r"^HomeostasisSettings: duration is 2 s, less than 4 times the 5 s of adenosine"):
+        HomeostasisSettings(duration=2.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        HomeostasisSettings()
 
 
 # What is refused

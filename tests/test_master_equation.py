@@ -594,7 +594,7 @@ def test_a_gate_that_is_a_fraction_and_what_has_no_reactions_are_refused():
     with pytest.raises(InputError, match="LiRinzel has no reactions, so it cannot be played molecule by molecule; "
                                          "put a mechanism that has them in its stead"):
         engine_of([ca, store, ip3, h], LiRinzel(place, ca, store, ip3, h))
-    with pytest.raises(InputError, match="Source has no reactions"):
+    with pytest.raises(InputError, match=r"Source has no reactions, .* give one of your own a method reactions\("):
         engine_of([ca], Source(place, ca, 1.0))
 
 

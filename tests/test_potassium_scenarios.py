@@ -371,6 +371,7 @@ def test_the_same_run_leaves_the_same_files(tmp_path):
     (BufferingSettings, {"active": 1.5}, r"^BufferingSettings: active is 1.5; it must be a part from 0 to 1, not 0$"),
     (BufferingSettings, {"stop": 30.0},
      r"^BufferingSettings: K\+ enters from 1 to 30 s of 20 s; the times must grow$"),
+    (BufferingSettings, {"length": 5.0}, "^BufferingSettings: K. enters the first 0.5 um, where no slice of 1 um has"),
     (BufferingSettings, {"lengths": (0.0,)}, r"^BufferingSettings: each of lengths is 0; it must be a finite number"),
     (Astrocytes, {"depth": 0.0}, r"^Astrocytes: depth is 0; it must be a finite number > 0$")])
 def test_settings_that_make_no_sense_are_refused(kind, wrong, message):

@@ -131,6 +131,13 @@ def test_rates_that_are_none_are_refused_by_name(returned, said):
         run(Told(PLACE, lambda c, t: returned(a)), also=(a,))
 
 
+def test_setting_what_is_seen_is_refused_with_what_to_do_instead():
+    a = species()
+    with pytest.raises(InputError, match=r"^Told: c\['a'\] is set, but what a mechanism sees is read-only; return the "
+                                         r"gain of each species, \{species: gain\}"):
+        run(Told(PLACE, lambda c, t: c.__setitem__(a, 0.0)), also=(a,))
+
+
 def test_rates_that_return_nothing_later_are_refused_by_name():
     a = species()
     with pytest.raises(InputError, match=r"^Told: its rates return NoneType at t = 0\.\d+ s; they must return"):
@@ -190,7 +197,11 @@ def test_a_mechanism_listed_twice_is_refused():
     (lambda c, a, b: [Reaction({a: -1}, 3.0)], "its reactions make -3 of 'a' where its rates gain -"),
     (lambda c, a, b: 1 / 0, "its reactions fail in the initial state: ZeroDivisionError"),
     (lambda c, a, b: None, "its reactions return NoneType; they must return a list of Reaction"),
-], ids=["factor", "product", "negative", "law", "error", "nothing"])
+    (lambda c, a, b: [Reaction({a: -1}, {b: 1})], r"the rate of a reaction of \[<a in cell>\] is {<b in cell>: 1}; "
+                                                  "it must be numbers: Reaction"),
+    (lambda c, a, b: [Reaction([a], 3.0 * c[a])], r"a reaction of it changes \[<a in cell>\]; it must be {species"),
+    (lambda c, a, b: [Reaction({"a": -1}, 3.0 * c[a])], "a reaction of it changes {'a': -1}; it must be {species"),
+], ids=["factor", "product", "negative", "law", "error", "nothing", "products", "list", "names"])
 def test_reactions_must_sum_to_rates(law, said):
     a, b = species(), species("b")
     said = said.replace(r"shape \(\)", r"shape \(2,\)")

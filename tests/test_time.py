@@ -46,6 +46,24 @@ class Timed:
 
 
 @dataclass(frozen=True, eq=False)
+class Spiked:
+    """A rate that is a function of time, beside spikes that change nothing; it may declare when the rate jumps."""
+
+    where: Place
+    species: Species
+    course: Course
+    jumps: tuple[float, ...]
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        spikes = AtTimes(np.array([0.1, 0.2]), (self.species,), (), lambda c, t, rng: {})
+        return (spikes, AtTimes(np.array(self.jumps))) if self.jumps else (spikes,)
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        return {self.species: self.course(t)}
+
+
+@dataclass(frozen=True, eq=False)
 class Bounded:
     """A rate that is a function of time, with steps of its own length."""
 
@@ -151,6 +169,16 @@ def test_a_course_that_declares_where_it_begins_peaks_and_ends_gains_its_integra
     assert gain(bell, until=1.0, engine=engine) == pytest.approx(FLUX * width * math.sqrt(2 * math.pi), rel=0.01)
 
 
+def test_times_of_an_event_do_not_tell_when_the_rates_beside_it_change():
+    """Its spikes come before the pulse, which would be stepped over without a word."""
+    with pytest.warns(UndeclaredTimes, match="Spiked: its rates read the time t, and it does not declare when they"):
+        assert gain(lambda place, c: Spiked(place, c, square(0.01), ()), until=1.0) == pytest.approx(0.03, rel=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jumps = lambda place, c: Spiked(place, c, square(0.01), (START, START + 0.01))  # noqa: E731
+        assert gain(jumps, until=1.0) == pytest.approx(0.03, rel=0.01)
+
+
 def test_a_bound_of_its_own_is_kept_and_nothing_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -205,6 +233,7 @@ def test_what_hands_the_time_on_or_declares_its_times_is_not_told():
 
 @pytest.mark.parametrize(("wrong", "said"), [
     ({"starts": [0.2, 0.25]}, "Pulse: its starts are 0.05 s apart and each lasts 0.1 s; pulses must not overlap"),
+    ({"starts": 0.5}, r"Pulse: starts is 0.5; it must be a list \(a finite number each\) or an array of numbers"),
     ({"starts": [0.5, 0.2]}, "Pulse: starts must be numbers that rise"),
     ({"starts": [-1.0]}, "Pulse: starts is -1; it must be a finite number >= 0"),
     ({"duration": 0.0}, "Pulse: duration is 0; it must be a finite number > 0"),
@@ -220,7 +249,9 @@ def test_a_pulse_that_cannot_be_meant_is_refused(wrong, said):
     ({"times": [0.2]}, "Stimulus: times has one number; it needs at least two"),
     ({"flux": [1.0, 2.0, 3.0]}, r"Stimulus: flux has shape \(3,\); it must be a function of t, or have a sample for"),
     ({"flux": [1.0, math.nan]}, "Stimulus: flux is nan; it must be a finite number >= 0"),
-    ({"flux": lambda t: -t}, "Stimulus: flux is -0.2; it must be a finite number >= 0")])
+    ({"flux": lambda t: -t}, "Stimulus: flux is -0.2; it must be a finite number >= 0"),
+    ({"flux": lambda t: [1.0]}, r"Stimulus: flux at t = 0.2 s is \[1.0\]; it must be a number"),
+    ({"flux": lambda t: None}, "Stimulus: flux at t = 0.2 s is None; it must be a number")])
 def test_a_stimulus_that_cannot_be_meant_is_refused(wrong, said):
     place = pool("v", [1.0])
     right: dict[str, Any] = {"species": Species("c", place), "times": [0.2, 0.4], "flux": [1.0, 2.0]}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -118,7 +119,10 @@ class Stimulus:
     def _value(self, t: float) -> float:
         """The flux at a time from the first to the last."""
         if callable(self.flux):
-            return float(self.flux(t))
+            value: Any = self.flux(t)
+            if np.ndim(value) or np.asarray(value).dtype.kind not in "fiub":
+                raise checks.InputError(f"Stimulus: flux at t = {t:g} s is {checks.shown(value)}; it must be a number")
+            return float(value)
         return float(np.interp(t, self.times, self.flux))
 
 

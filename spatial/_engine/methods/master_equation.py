@@ -390,7 +390,9 @@ def _player(system: System, mechanism: Mechanism) -> _Player | None:
         if events and not mechanism.rates(near, 0.0):
             return None
         raise InputError(f"{kind} has no reactions, so it cannot be played molecule by molecule; put a mechanism "
-                         "that has them in its stead (whole channels, not a fraction), or simulate with concentrations")
+                         "that has them in its stead (whole channels, not a fraction), give one of your own a method "
+                         "reactions(c, t) that returns a list of Reaction(change, rate), or simulate with "
+                         "concentrations (method='hybrid')")
     try:
         channels = list(_channels(system, mechanism, reactions_of(mechanism, near, 0.0)))
         return _Player(mechanism, tuple(_met(mechanism, channels)))

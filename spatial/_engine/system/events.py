@@ -82,7 +82,8 @@ class Events:
         values = np.array(height)
         if values.shape != (len(mechanism.where),) or values.dtype.kind not in "fiu" or np.isnan(values).any():
             raise InputError(f"{_its(mechanism, event)} has a height at t = {t:g} s that is not "
-                             f"{len(mechanism.where)} numbers, one for each element of {mechanism.where.name!r}")
+                             f"{len(mechanism.where)} numbers, one for each element of {mechanism.where.name!r}; it "
+                             "must be how far each is above the threshold, such as c[species] - threshold")
         return values.astype(float)
 
     def plan(self, before: Floats, after: Floats, t: float, horizon: float, rng: np.random.Generator) -> "Plan | None":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spatial._engine.system.layout import Layout
-from spatial.checks import InputError
+from spatial.checks import InputError, shown
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats
 from spatial.model import (
@@ -287,7 +287,19 @@ def _reactions(mechanism: Reactions, state: Concentrations) -> Sequence[Reaction
     if not isinstance(listed, Sequence) or not all(isinstance(reaction, Reaction) for reaction in listed):
         raise InputError(f"its reactions return {type(listed).__name__}; they must return a list of "
                          "Reaction(change, rate)")
+    for reaction in listed:
+        _check_reaction(reaction)
     return listed
+
+
+def _check_reaction(reaction: Reaction) -> None:
+    """Raise `InputError` unless a reaction says what it changes, by species, and its rate in numbers."""
+    if not isinstance(reaction.change, Mapping) or not all(isinstance(key, Species) for key in reaction.change):
+        raise InputError(f"a reaction of it changes {shown(reaction.change)}; it must be {{species: count}}, the count "
+                         "below 0 of what it takes")
+    if np.asarray(reaction.rate).dtype.kind not in "fiu":
+        raise InputError(f"the rate of a reaction of {list(reaction.change)} is {shown(reaction.rate)}; it must be "
+                         "numbers: Reaction({species: count}, rate) with counts below 0 of what it takes")
 
 
 def _try(layout: Layout, mechanism: Mechanism, state: Concentrations, read: Callable[[Concentrations], Gains]) -> None:

@@ -17,7 +17,7 @@ from spatial._engine.system.layout import Layout, State, lay_out
 from spatial.checks import InputError
 from spatial.geometry.contact import to_concentration
 from spatial.geometry.place import Floats
-from spatial.model import Concentrations, Gains, Mechanism, Model, Species
+from spatial.model import Concentrations, Gains, Mechanism, Model, Species, nothing
 from spatial.view import View, reading
 
 
@@ -166,8 +166,9 @@ class System:
 
     @cached_property
     def untimed(self) -> tuple[Term, ...]:
-        """Those of them that do not say when they change."""
-        declared = {id(mechanism) for mechanism, _ in self.events.at_times}
+        """Those of them that do not say when they change: the times of an event tell only when that acts."""
+        declared = {id(mechanism) for mechanism, event in self.events.at_times
+                    if event.change is nothing or event.longest < np.inf}
         return tuple(term for term in self.timed if id(term.mechanism) not in declared)
 
     @cached_property

@@ -34,6 +34,10 @@ class BufferingSettings:
         if not self.start < self.stop <= self.duration:
             raise checks.InputError(f"BufferingSettings: K+ enters from {self.start:g} to {self.stop:g} s of "
                                     f"{self.duration:g} s; the times must grow")
+        if self.slices * self.active <= 0.5:
+            raise checks.InputError(f"BufferingSettings: K+ enters the first {self.active * self.length:g} um, where "
+                                    f"no slice of {self.length / self.slices:g} um has its middle; take a longer slab "
+                                    "or thinner slices")
 
     @property
     def slices(self) -> int:

@@ -1,10 +1,13 @@
 """What the scenario `homeostasis` can vary."""
 
+import warnings
 from dataclasses import dataclass, field
 
 from spatial import checks
 from spatial.synapses.excitability import MeanField
 from spatial.units import Hz, s
+
+_SETTLING = 4  # time constants, after which 2 % of the way is left
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,8 @@ class HomeostasisSettings:
                                     f"{self.currents[1]:g}; there must be at least 2, and they must rise")
         if not 0 < self.near < 1:
             raise checks.InputError(f"HomeostasisSettings: near is {self.near:g}; it must be a part from 0 to 1")
+        slowest = max(self.loop.tau_a, self.loop.tau_K)
+        if self.duration < _SETTLING * slowest:
+            warnings.warn(f"HomeostasisSettings: duration is {self.duration:g} s, less than {_SETTLING} times the "
+                          f"{slowest:g} s of adenosine and K+: neurons are still on their way, and their gain and what "
+                          "settles are not those of longer runs", checks.Unusual, stacklevel=3)
