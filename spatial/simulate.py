@@ -191,7 +191,8 @@ def _counting_them(system: System, u: Floats) -> str:
     try:
         master_equation(system, start=u)
     except InputError as error:
-        return f'method="stochastic" does not have it for this model ({error})'
+        reason = str(error).split("; where molecules are counted")[0]
+        return f'method="stochastic" does not have it for this model: {reason}'
     return 'method="stochastic" has it'
 
 
@@ -307,7 +308,7 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, at_events:
         while stepper.t < stop:
             dt = stepper.onward(stop)
             pace.check(stepper)
-            thresholds.note(stepper.u, stepper.t)
+            thresholds.note(stepper.heights)
             has_arrived = stepper.t == stop
             is_due = diary.is_due(stepper.t, every) and not (has_arrived and stop in instants)
             if is_due or (has_arrived and at_events):

@@ -133,8 +133,8 @@ def test_an_even_er_has_the_same_membrane_lumen_and_receptors(process):
 def test_the_hybrid_run_warns_of_few_ions(process):
     one = made(process)
     with pytest.warns(FewMolecules, match=r"molecules of 'calcium' are expected within 100 nm of a channel of "
-                                          r'IP3RChannels: .*method="stochastic" does not have it for this model '
-                                          r"\(SERCA: a rate of it is not in proportion to 'calcium'"):
+                                          r'IP3RChannels: .*method="stochastic" does not have it for this model: '
+                                          r"SERCA: a rate of it is not in proportion to 'calcium'"):
         simulate(one.experiment.model, 1e-4, start=one.start)
     plenty = made(process, replace(BUSY, calcium=50.0))
     with warnings.catch_warnings():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spatial._engine.system.events import Heights
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Gains, OnRise, Species
@@ -29,9 +30,9 @@ class Thresholds:
         self._highest = [height.copy() for height in first]
         self._lowest = [height.copy() for height in first]
 
-    def note(self, u: Floats, t: float) -> None:
+    def note(self, heights: Heights) -> None:
         """Note how far all thresholds are from being crossed."""
-        for k, height in enumerate(self.system.events.heights(u, t)):
+        for k, height in enumerate(heights):
             np.maximum(self._highest[k], height, out=self._highest[k])
             np.minimum(self._lowest[k], height, out=self._lowest[k])
 

@@ -10,7 +10,7 @@ from spatial._engine.methods.method import Method, Remembering
 from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.stepping.step_length import SETTLING, advance, after_event, after_opening, first_step
 from spatial._engine.stepping.straight import straight
-from spatial._engine.system.events import risen
+from spatial._engine.system.events import Heights, risen
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
@@ -32,6 +32,7 @@ class Stepper(Protocol):
     t: float  # s
     counted: dict[str, Any]  # for the provenance
     most_steps: float  # in a run
+    heights: Heights  # above thresholds
 
     def onward(self, stop: float) -> float:
         """One step, not beyond `stop` [s]; its length [s]."""
@@ -57,7 +58,7 @@ class Continuous:
         self._dt = first_step(self.system, u, 0.0, tolerance)
         self._opened = -np.inf  # s: when a channel last opened or closed
         self._forget()
-        self._heights = self._events.heights(u, 0.0)
+        self.heights = self._events.heights(u, 0.0)
         self._repaired: dict[Species, tuple[float, float]] = {}  # the most that there was, and how much was moved
         self._worst: Species | None = None  # the species that bounded the length of the last step
         self.counted: dict[str, Any] = {"method": type(method).__name__, "relative tolerance": tolerance.relative,
@@ -80,8 +81,8 @@ class Continuous:
             while self.t < t + plan.dt:
                 self._step(t + plan.dt)
         before, self.u = self.u, self.u.copy()
-        happened, opened, self._heights = self._events.after_step(
-            self.u, self.t, self.t - t, plan, self.rng, self.system.add, self._heights)
+        happened, opened, self.heights = self._events.after_step(
+            self.u, self.t, self.t - t, plan, self.rng, self.system.add, self.heights)
         if happened:
             self._after_event(before)
         elif plan is not None:
@@ -93,7 +94,7 @@ class Continuous:
     def at_instant(self) -> None:
         """Let the events of this instant act."""
         before, self.u = self.u, self.u.copy()
-        happened, self._heights = self._events.at_instant(self.u, self.t, self.rng, self.system.add, self._heights)
+        happened, self.heights = self._events.at_instant(self.u, self.t, self.rng, self.system.add, self.heights)
         if happened:
             self._after_event(before)
 
@@ -151,7 +152,7 @@ class Continuous:
 
     def _has_risen(self, u: Floats, t: float) -> bool:
         """Whether something is above a threshold in `u` at `t` that was below it at the start of the step."""
-        return any(where.any() for where in risen(self._heights, self._events.heights(u, t)))
+        return any(where.any() for where in risen(self.heights, self._events.heights(u, t)))
 
     def _crossing(self, before: Floats, t: float) -> float:
         """The part of the step just taken from `before` at `t` after which something first rises through a threshold.
@@ -205,7 +206,7 @@ class Counted:
         self.engine, self.system, self.rng, self.longest = engine, engine.system, rng, tolerance.longest
         self.u, self.t, self.most_steps = engine.start(rng, u), 0.0, np.inf  # slices are as short as hops are
         self._events, self._deposit = self.system.events, engine.deposit(rng)
-        self._heights = self._events.heights(self.u, 0.0)
+        self.heights = self._events.heights(self.u, 0.0)
         self.counted: dict[str, Any] = {"method": type(engine).__name__, "steps": 0,
                                         _SMALLEST: self.system.passed(self.u, 0.0)}
 
@@ -214,7 +215,7 @@ class Counted:
         start = self.t
         self.u, self.t = self.engine.advance(self.u, self.t, stop, self.rng, self.longest)
         dt = self.t - start
-        *_, self._heights = self._events.after_step(self.u, self.t, dt, None, self.rng, self._deposit, self._heights)
+        *_, self.heights = self._events.after_step(self.u, self.t, dt, None, self.rng, self._deposit, self.heights)
         self.counted["steps"] += 1
         self.counted[_SMALLEST] = min(self.counted[_SMALLEST], self.system.passed(self.u, self.t))
         return dt
@@ -222,7 +223,7 @@ class Counted:
     def at_instant(self) -> None:
         """Let the events of this instant act."""
         self.u = self.u.copy()
-        _, self._heights = self._events.at_instant(self.u, self.t, self.rng, self._deposit, self._heights)
+        _, self.heights = self._events.at_instant(self.u, self.t, self.rng, self._deposit, self.heights)
 
     def hardest(self) -> str:
         """What bounds the length of slices, for a message."""
