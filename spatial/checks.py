@@ -138,6 +138,18 @@ def positive(name: str, value: Any) -> None:
         raise InputError(f"{name} is {float(value):g}; it must be a finite number > 0")
 
 
+def positions(name: str, value: Any) -> Any:
+    """Return (k, 3) positions [um], or one of three numbers, as a (k, 3) array.
+
+    Raises `InputError` for what are none.
+    """
+    number(name, value, may_be_negative=True)
+    points = np.array(np.atleast_2d(np.asarray(value, float)))
+    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
+        raise InputError(f"{name}: they have shape {np.shape(value)}; give (k, 3) numbers, x, y and z of each")
+    return points
+
+
 def whole(name: str, value: Any, least: int = 0) -> None:
     """Check that `value` is a whole number, not below `least`."""
     if not _is_numeric(value) or np.ndim(value) or not np.isfinite(value) or value != int(value) or value < least:
