@@ -87,7 +87,8 @@ def kinds(owner: Any, called: str = "") -> None:
         if isinstance(parameter.type, str) or _is_of(value, parameter.type, count):
             continue
         name = f"{called or type(owner).__name__}: {parameter.name}"
-        if count is not None and np.ndim(value) and _is_of(np.ravel(value)[0], parameter.type, count):
+        is_array = _is_numeric(value) and np.ndim(value) > 0
+        if count is not None and is_array and _is_of(np.ravel(value)[0], parameter.type, count):
             raise InputError(f"{name} has shape {np.shape(value)}; {where.name!r} has {count} elements")
         raise InputError(f"{name} is {shown(value)}; it must be {_called(parameter.type)}")
 
@@ -152,7 +153,8 @@ def positions(name: str, value: Any) -> Any:
 
 def whole(name: str, value: Any, least: int = 0) -> None:
     """Check that `value` is a whole number, not below `least`."""
-    if not _is_numeric(value) or np.ndim(value) or not np.isfinite(value) or value != int(value) or value < least:
+    is_whole = _is_numeric(value) and not np.ndim(value) and (isinstance(value, int) or float(value).is_integer())
+    if not is_whole or value < least:
         raise InputError(f"{name} is {shown(value)}; it must be a whole number >= {least}")
 
 

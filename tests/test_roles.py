@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spatial.checks import InputError
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.clearance import Conversion
 from spatial.model import AtTimes, Model, Species
+from spatial.observe.probes import mean
 from spatial.reading.read import HardlyMeant
 from spatial.simulate import simulate
 from spatial.synapses.plasticity.stdp import PairSTDP
@@ -79,6 +81,18 @@ def test_a_species_that_a_mechanism_holds_and_does_nothing_with_is_named() -> No
     assert said_of([calcium, outside], Later(CELL, calcium, outside)) == []
     assert said_of([calcium, outside], Pump(CELL, calcium, outside, forgets=True)) == [
         "Pump on 'cell' neither reads nor changes 'ledger', its outside; is a gain missing in its rates?"]
+
+
+def test_trains_in_the_place_of_the_spikes_of_a_neuron_are_refused() -> None:
+    pre, after, weight = species("pre", "post", "w", initial=0.5)
+    trains = (np.array([0.01, 0.03]), np.array([0.02]))
+    with pytest.raises(InputError, match=r"^PairSTDP: post is .*; it must be an array of numbers or a Firing$"):
+        PairSTDP(CELL, trains[:1], trains, pre, after, weight)
+
+
+def test_a_seed_may_be_any_whole_number() -> None:
+    a = Species("a", CELL, 1.0)
+    assert simulate(Model([a], []), 0.1, [mean(a)], seed=2**70)["mean a"][-1] == 1.0
 
 
 @pytest.mark.parametrize("post", [np.array([15.0, 35.0]), np.array([0.0, 15.0])])
