@@ -101,6 +101,7 @@ def test_spikes_of_one_side_that_come_after_the_end_are_named(post) -> None:
     trains = (np.array([0.01, 0.03, 15.0]),)
     rule = PairSTDP(CELL, trains, np.array([0.02, 15.0]), pre, after, weight)
     assert said_of([pre, after, weight], rule) == []
+    assert said_of([pre, after, weight], rule, until=0.015) == []  # cut short
     rule = PairSTDP(CELL, trains, post, pre, after, weight)
     assert said_of([pre, after, weight], rule) == [
         "PairSTDP on 'cell': of the 2 times in its post none after t = 0 is in the run, the next is 15 s of 0.1 s; are "

@@ -13,6 +13,7 @@ from spatial.model import AtTimes, Concentrations, Event, Species, events_of
 from spatial.parts import species_in, with_parts
 from spatial.view import View
 
+_FAR_AFTER = 10.0  # times the length of a run: what comes so late is hardly one that is cut short
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
 
 
@@ -70,9 +71,9 @@ def late_events(system: System, until: float) -> Iterator[str]:
 
 
 def late_trains(system: System, until: float) -> Iterator[str]:
-    """Yield a sentence for each field of a mechanism that holds times, of which none but t = 0 is in the run.
+    """Yield a sentence for each field of a mechanism that holds times, of which none but t = 0 is in or near the run.
 
-    Where all its events come after the end it is said of the mechanism.
+    A run may well end before a protocol does. Where all its events come after the end it is said of the mechanism.
     """
     for term in system.terms:
         mechanism = term.mechanism
@@ -82,7 +83,7 @@ def late_trains(system: System, until: float) -> Iterator[str]:
             continue
         for name, held in _times_held(mechanism):
             later = held[held > 0]
-            if len(later) and later.min() > until and np.isin(held, known).all():
+            if len(later) and later.min() > _FAR_AFTER * until and np.isin(held, known).all():
                 yield (f"{type(mechanism).__name__} on {mechanism.where.name!r}: of the {len(held)} times in its "
                        f"{name} none after t = 0 is in the run, the next is {later.min():g} s of {until:g} s; are they "
                        "in s?")
