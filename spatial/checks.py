@@ -87,7 +87,8 @@ def kinds(owner: Any, called: str = "") -> None:
         if isinstance(parameter.type, str) or _is_of(value, parameter.type, count):
             continue
         name = f"{called or type(owner).__name__}: {parameter.name}"
-        if count is not None and np.ndim(value) and _is_of(np.ravel(value)[0], parameter.type, count):
+        is_array = _is_numeric(value) and np.ndim(value) > 0
+        if count is not None and is_array and _is_of(np.ravel(value)[0], parameter.type, count):
             raise InputError(f"{name} has shape {np.shape(value)}; {where.name!r} has {count} elements")
         raise InputError(f"{name} is {shown(value)}; it must be {_called(parameter.type)}")
 
@@ -138,9 +139,22 @@ def positive(name: str, value: Any) -> None:
         raise InputError(f"{name} is {float(value):g}; it must be a finite number > 0")
 
 
+def positions(name: str, value: Any) -> Any:
+    """Return (k, 3) positions [um], or one of three numbers, as a (k, 3) array.
+
+    Raises `InputError` for what are none.
+    """
+    number(name, value, may_be_negative=True)
+    points = np.array(np.atleast_2d(np.asarray(value, float)))
+    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
+        raise InputError(f"{name}: they have shape {np.shape(value)}; give (k, 3) numbers, x, y and z of each")
+    return points
+
+
 def whole(name: str, value: Any, least: int = 0) -> None:
     """Check that `value` is a whole number, not below `least`."""
-    if not _is_numeric(value) or np.ndim(value) or not np.isfinite(value) or value != int(value) or value < least:
+    is_whole = _is_numeric(value) and not np.ndim(value) and (isinstance(value, int) or float(value).is_integer())
+    if not is_whole or value < least:
         raise InputError(f"{name} is {shown(value)}; it must be a whole number >= {least}")
 
 

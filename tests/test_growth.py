@@ -123,3 +123,24 @@ def test_what_is_resolved_is_left_to_the_error_of_the_step():
     place = pool("v", [1.0])
     c = Species("c", place, 0.1, scale=1.0)
     assert rate_at_the_start(Model([c], [Logistic(place, c, 700.0)])) == 0.0
+
+
+@pytest.mark.parametrize("relative", [2e-2, 1e-4])
+@pytest.mark.parametrize(("k", "D"), [(1.0, 100.0), (30.0, 760.0)])
+@pytest.mark.parametrize("first", [1e-12, 1e-8])
+def test_growth_from_a_trace_that_diffuses_comes_in_time(first, k, D, relative):
+    c = Species("c", grid("v", (0, 0, 0), (2, 1, 1), 0.25), first, D=D, scale=1.0)
+    expected = np.log((1 - first) / first) / k
+    model = Model([c], [Logistic(c.place, c, k)])
+    recording = simulate(model, 1.5 * expected, [mean(c)], tolerance=Tolerance(relative))
+    assert half_rise(recording.times, recording["mean c"]) == pytest.approx(expected, rel=0.05)
+    assert recording["mean c"][-1] == pytest.approx(1.0, rel=0.05)
+
+
+def test_growth_from_a_trace_in_one_element_comes_in_time():
+    place = grid("v", (0, 0, 0), (2, 1, 1), 0.25)
+    c = Species("c", place, np.where(np.arange(len(place)) == 5, 1e-8, 0.0), D=760.0, scale=1.0)
+    first = 1e-8 / len(place)
+    expected = np.log((1 - first) / first) / 30.0
+    recording = simulate(Model([c], [Logistic(place, c, 30.0)]), 1.5 * expected, [mean(c)])
+    assert half_rise(recording.times, recording["mean c"]) == pytest.approx(expected, rel=0.05)

@@ -267,8 +267,8 @@ def test_a_species_that_nothing_has_to_do_with_is_named():
 
 
 @pytest.mark.parametrize(("start", "stop", "said"), [
-    (10.0, None, "Injection on 'cell' has no effect in this run of 0.1 s: it gains nothing at any time, and its first "
-                 "event is at t = 10 s, after the end; are its times in s"),
+    (10.0, None, "Injection on 'cell' has no effect in this run of 0.1 s: it gains nothing at any time that was tried, "
+                 "and its first event is at t = 10 s, after the end; are its times in s"),
     (0.05, 20.0, "Injection on 'cell' would begin or end something at t = 20 s, but the run ends at 0.1 s; are its")])
 def test_what_comes_after_the_end_is_named(start, stop, said):
     a = species()
@@ -277,9 +277,15 @@ def test_what_comes_after_the_end_is_named(start, stop, said):
 
 def test_a_mechanism_that_gains_nothing_is_named_unless_a_parameter_was_set_to_nothing():
     a = species("a", 0.2)
-    assert "Told on 'cell' has no effect in this run of 0.1 s: it gains nothing at any time; are its times in s" in (
-        said_of(Told(PLACE, lambda c, t: {a: 0.0 * c[a]}), also=(a,)))
+    said = said_of(Told(PLACE, lambda c, t: {a: 0.0 * c[a]}), also=(a,))
+    assert "Told on 'cell' has no effect in this run of 0.1 s: it gains nothing at any time that was tried; are" in said
     assert said_of(Decay(PLACE, a, rate=0.0), also=(a,)) == ""
+
+
+def test_what_a_source_set_to_nothing_would_make_is_not_called_missing():
+    a = species("a", 0.0)
+    assert "'a' in 'cell' stays 0 in this run" in said_of(Decay(PLACE, a), also=(a,))
+    assert said_of(Decay(PLACE, a), Injection(PLACE, a, 0.0), also=(a,)) == ""
 
 
 def test_what_is_taken_and_never_made_is_named_but_not_in_a_control():

@@ -70,12 +70,13 @@ class Place:
                 raise InputError(f"place {self.name!r} has {what} to an element outside 0..{n - 1}")
         if not np.isfinite(self.transmissibility).all():
             raise InputError(f"place {self.name!r} has a transmissibility that is not a finite number")
+        object.__setattr__(self, "touches", {other: np.asarray(index) for other, index in self.touches.items()})
         for other, index in self.touches.items():
             if index.dtype.kind not in "iu":
                 raise InputError(f"place {self.name!r} touches {other!r} by values of type {index.dtype}; they must be "
                                  "numbers of elements")
             if index.shape != (n,):
-                raise InputError(f"place {self.name!r} touches {other!r} with {len(index)} entries, not {n}")
+                raise InputError(f"place {self.name!r} touches {other!r} with {index.size} entries, not {n}")
         extent = float(np.ptp(self.centres, axis=0).max())
         if extent > WIDEST:
             warnings.warn(f"place {self.name!r} extends over {extent:.4g} um, more than {WIDEST:g} um; lengths are in "
@@ -160,6 +161,21 @@ class Place:
             within = ((positions[outside[0]] >= lower) & (positions[outside[0]] <= upper)).all()
             raise InputError(f"{what} {outside[0]} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside {self.name!r}, which "
                              f"spans {extent} um{' but has no element there' if within else ''}")
+
+    def chosen(self, what: str, elements: Ints | Sequence[int]) -> Ints:
+        """Return the numbers of some elements as a (k,) array.
+
+        Raises `InputError`, which begins with `what`, for what are no numbers of elements of this place.
+        """
+        numbers, count = np.asarray(elements), len(self)
+        if numbers.ndim != 1 or not len(numbers):
+            raise InputError(f"{what} have shape {numbers.shape}; give the numbers of one or more in a row")
+        if numbers.dtype.kind not in "iu":
+            raise InputError(f"{what} are of type {numbers.dtype}; give the numbers of elements, such as "
+                             "np.flatnonzero(mask)")
+        if numbers.min() < 0 or numbers.max() >= count:
+            raise InputError(f"{what} go from {numbers.min()} to {numbers.max()}; {self.name!r} has 0..{count - 1}")
+        return numbers.astype(np.int64)
 
     def nearest(self, positions: Floats) -> Ints:
         """(k,) element whose centre is nearest to each of the (k, 3) positions [um]."""
@@ -256,15 +272,19 @@ class Mesh(Mapping[str, Place]):
 
         Raises `InputError` for a position that lies outside the first of the places touched.
         """
-        centres = np.array(np.atleast_2d(np.asarray(positions, float)))
-        self[touching[0]].check_contains(centres, what=name)
-        touches = {other: self[other].nearest(centres) for other in touching}
+        centres = checks.positions(f"{name}: positions", positions)
+        touched = checks.listed(f"{name}: touching", touching, 'touching=["cytosol"]')
+        if not touched:
+            raise InputError(f"{name}: touching is empty; name the place that the points lie in")
+        self[touched[0]].check_contains(centres, what=name)
+        touches = {other: self[other].nearest(centres) for other in touched}
         return self.with_places(
             Place(name, 0, np.full(len(centres), measure), centres, touches=touches))
 
     def with_points_on(self, name: str, membrane: str, elements: Ints) -> "Mesh":
         """This mesh with a place of points at elements of a membrane, which touch all that these touch."""
-        of, chosen = self[membrane], np.asarray(elements, np.int64)
+        of = self[membrane]
+        chosen = of.chosen(f"{name}: elements", elements)
         return self.with_places(Place(name, 0, np.ones(len(chosen)), of.centres[chosen],
                                       touches={other: index[chosen] for other, index in of.touches.items()}))
 

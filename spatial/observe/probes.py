@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from spatial.checks import InputError, by_annotation, kinds, number
+from spatial import checks
+from spatial.checks import by_annotation, kinds
 from spatial.geometry.contact import check_contact, touched
 from spatial.geometry.interpolate import among
 from spatial.geometry.place import Floats, Ints, Place
@@ -71,7 +72,7 @@ def at(species: Species, positions: Any, name: str = "") -> Probe:
     that are no numbers, or lie outside the place.
     """
     what = f"position of {species.name!r}"
-    points = _positions(what, positions)
+    points = checks.positions(what, positions)
     elements, parts = among(species.place, points, what)
     called = name or f"{species.name} at points ({_listed(points)})"
     return Probe(called, species.unit, partial(_between_elements, species, elements, parts))
@@ -87,12 +88,7 @@ def over(species: Species, points: Species) -> Probe:
 @by_annotation
 def at_elements(species: Species, elements: Ints | Sequence[int], name: str = "") -> Probe:
     """The value at (k,) elements of the species' place, called `name` or as `at` is."""
-    called, chosen, count = f"elements of {species.name!r}", np.asarray(elements, np.int64), len(species.place)
-    if chosen.ndim != 1 or not len(chosen):
-        raise InputError(f"{called} have shape {chosen.shape}; give the numbers of one or more in a row")
-    if chosen.min() < 0 or chosen.max() >= count:
-        raise InputError(f"{called} go from {chosen.min()} to {chosen.max()}; {species.place.name!r} has "
-                         f"0..{count - 1}")
+    chosen = species.place.chosen(f"elements of {species.name!r}", elements)
     return Probe(name or f"{species.name} at points", species.unit, partial(_at_elements, species, chosen))
 
 
@@ -133,15 +129,6 @@ def _around(name: str, where: Place, species: Species) -> Ints:
     check_contact(f"probe {name!r}", where, repr(species), species.place)
     elements = touched(where, species.place)
     return np.arange(len(where)) if elements is None else elements
-
-
-def _positions(what: str, positions: Any) -> Floats:
-    """(k, 3) positions [um]. Raises `InputError` for what are none."""
-    number(what, positions, may_be_negative=True)
-    points = np.atleast_2d(np.asarray(positions, float))
-    if points.ndim != 2 or points.shape[1] != 3 or not len(points):
-        raise InputError(f"{what}: they have shape {np.shape(positions)}; give (k, 3) numbers, x, y and z of each")
-    return points
 
 
 def _listed(points: Floats) -> str:

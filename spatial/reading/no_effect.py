@@ -1,7 +1,7 @@
 """What has no effect in a run: species with nothing to do, mechanisms that gain nothing, events after its end."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from spatial.model import AtTimes, Concentrations, Event, Species, events_of
 from spatial.parts import species_in, with_parts
 from spatial.view import View
 
+_FAR_AFTER = 10.0  # times the length of a run: what comes so late is hardly one that is cut short
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
 
 
@@ -47,14 +48,14 @@ def idle_mechanisms(system: System, until: float) -> Iterator[str]:
     tried = trials(system.model)
     for term in system.terms:
         mechanism, events = term.mechanism, events_of(term.mechanism)
-        if not term.changes or _acts(events, until) or _is_zero_by_choice(mechanism):
+        if not term.changes or _acts(events, until) or is_zero_by_choice(mechanism):
             continue
         if any(_gains(term, state, _times(events, until)) for state in tried):
             continue
         late = _late(events, until)
         when = f", and its first event is at t = {late.min():g} s, after the end" if len(late) else ""
         yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} has no effect in this run of {until:g} s: it "
-               f"gains nothing at any time{when}; are its times in s, and its values right?")
+               f"gains nothing at any time that was tried{when}; are its times in s, and its values right?")
 
 
 def late_events(system: System, until: float) -> Iterator[str]:
@@ -67,6 +68,34 @@ def late_events(system: System, until: float) -> Iterator[str]:
             if len(late):
                 yield (f"{type(term.mechanism).__name__} on {term.mechanism.where.name!r} would begin or end something "
                        f"at t = {late.min():g} s, but the run ends at {until:g} s; are its times in s?")
+
+
+def late_trains(system: System, until: float) -> Iterator[str]:
+    """Yield a sentence for each field of a mechanism that holds times, of which none but t = 0 is in or near the run.
+
+    A run may well end before a protocol does. Where all its events come after the end it is said of the mechanism.
+    """
+    for term in system.terms:
+        mechanism = term.mechanism
+        times = [np.asarray(event.times, float) for event in events_of(mechanism) if isinstance(event, AtTimes)]
+        known = np.concatenate([np.zeros(0), *times])
+        if not (known <= until).any():
+            continue
+        for name, held in _times_held(mechanism):
+            later = held[held > 0]
+            if len(later) and later.min() > _FAR_AFTER * until and np.isin(held, known).all():
+                yield (f"{type(mechanism).__name__} on {mechanism.where.name!r}: of the {len(held)} times in its "
+                       f"{name} none after t = 0 is in the run, the next is {later.min():g} s of {until:g} s; are they "
+                       "in s?")
+
+
+def _times_held(mechanism: Any) -> Iterator[tuple[str, Floats]]:
+    """Yield the name of each field of a mechanism that holds an array of numbers, or a tuple of such, with them all."""
+    for field in fields(mechanism) if is_dataclass(mechanism) else ():
+        value = getattr(mechanism, field.name)
+        arrays = value if isinstance(value, tuple) else (value,)
+        if all(isinstance(array, np.ndarray) and array.dtype.kind in "fiu" for array in arrays):
+            yield field.name, np.concatenate([np.zeros(0), *(np.ravel(array) for array in arrays)])
 
 
 def never_made(system: System, u: Floats, until: float) -> Iterator[str]:
@@ -90,6 +119,8 @@ def _there(system: System, u: Floats, until: float) -> set[Species]:
     for term in system.terms:
         for event in events_of(term.mechanism):
             there |= set(event.changes)
+        if is_zero_by_choice(term.mechanism):
+            there |= set(term.changes)
     tried = trials(system.model)
     while True:
         made = set[Species]()
@@ -159,7 +190,7 @@ def _late(events: Iterable[Event], until: float) -> Floats:
     return known[known > until]
 
 
-def _is_zero_by_choice(mechanism: Any) -> bool:
+def is_zero_by_choice(mechanism: Any) -> bool:
     """Whether a parameter of a mechanism, or of a part of it, was set to 0: a control."""
     for thing, _ in with_parts(mechanism):
         for field in fields(thing):

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Set
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
-from spatial.reading.no_effect import idle_mechanisms, late_events, never_made, stuck_species, unused_species
+from spatial.reading.no_effect import (
+    idle_mechanisms,
+    late_events,
+    late_trains,
+    never_made,
+    stuck_species,
+    unused_species,
+)
+from spatial.reading.roles import exchanged_names, species_without_part
 from spatial.reading.sizes import (
     far_from_all,
     far_from_any_place,
@@ -31,8 +39,11 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
     yield from dict.fromkeys(_sizes(system, u))
     yield from equal_mechanisms(model.mechanisms)
     yield from same_species(model.mechanisms)
+    yield from exchanged_names(model.mechanisms)
+    yield from species_without_part(system)
     yield from stuck_species(system)
     yield from late_events(system, until)
+    yield from late_trains(system, until)
     yield from idle_mechanisms(system, until)
     if not model.left_out:
         yield from unused_species(system, model.species if watched is None else watched)

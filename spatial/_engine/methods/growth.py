@@ -18,6 +18,9 @@ from spatial.compiled import compiled
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Species
 
+SOLVED = 0.01
+"""Part of what is not resolved that a linear solution may err while it grows."""
+
 
 def growth_rate(system: System, linearisation: Linearisation, u: Floats, f: Floats,
                 tolerated: Mapping[Species, float]) -> float:
@@ -27,14 +30,38 @@ def growth_rate(system: System, linearisation: Linearisation, u: Floats, f: Floa
     rate of change where that leads away from zero, and the Jacobian is projected on these directions: the largest real
     part of the eigenvalues of that small matrix is the rate. Two species that make each other grow as fast as their
     cycle does, whatever their units; what merely has a source does not grow by itself.
+
+    Where species diffuse, unevenness is most of the rate of change, and hides that what spreads also grows. So species
+    that grow on the whole are also moved evenly.
     """
     layout, whole = linearisation.layout, system.layout
     species = list(layout.columns)
     most = np.array([tolerated.get(one, 0.0) for one in species])
     is_signed = np.array([one.signed for one in species])
     direction = np.zeros(layout.size)
-    if not _rising(layout.part(u, whole), layout.part(f, whole), layout.numbers, most, is_signed, direction):
+    values, rates = layout.part(u, whole), layout.part(f, whole)
+    if not _rising(values, rates, layout.numbers, most, is_signed, direction):
         return 0.0
+    fastest = _along(system, linearisation, direction)
+    if any(one.D > 0 and system.stiffness[one.place.name].nnz for one in species):
+        even = _even(values, rates, layout.numbers, most, layout.measures)
+        fastest = max(fastest, _along(system, linearisation, even))
+    return fastest
+
+
+def finer(system: System, u: Floats, tolerated: Mapping[Species, float]) -> dict[Species, float]:
+    """Return what linear solutions may err while something grows that is not resolved: a part of what there is of it.
+
+    Solved only to what a step may err it would be left uneven, and unevenness would be most of what it does.
+    """
+    sizes = {one: SOLVED * float(np.abs(system.layout.values(u, one)).max()) for one in tolerated}
+    return {one: min(most, sizes[one]) if sizes[one] else most for one, most in tolerated.items()}
+
+
+def _along(system: System, linearisation: Linearisation, direction: Floats) -> float:
+    """Return the rate [1/s] at which species that are moved along parts of a direction (size,) grow; 0 if none does."""
+    layout = linearisation.layout
+    species = list(layout.columns)
     effects, sizes = np.zeros((len(species), len(species))), np.zeros(len(species))
     for name, blocks in linearisation.blocks.items():
         first = int(layout.numbers[layout.starts[name]])
@@ -43,11 +70,23 @@ def growth_rate(system: System, linearisation: Linearisation, u: Floats, f: Floa
     if between.nnz:
         _across(between.indptr, between.indices, between.data, direction, layout.measures, layout.numbers, effects)
     moving = np.flatnonzero(sizes)
+    if not len(moving):
+        return 0.0
     projected = effects[np.ix_(moving, moving)] / sizes[moving, None]
     for k in np.flatnonzero(projected.diagonal() > 0.0):
         one = species[moving[k]]
         projected[k, k] -= _spread(system, one, layout.values(direction, one)) / sizes[moving[k]]
     return _fastest(projected)
+
+
+def _even(u: Floats, f: Floats, numbers: Ints, most: Floats, measures: Floats) -> Floats:
+    """Return (size,) where values of a species are not resolved their mean if these grow on the whole, else 0."""
+    is_unresolved = np.abs(u) < most[numbers]
+    amounts = np.bincount(numbers, measures * u * is_unresolved, len(most))
+    gains = np.bincount(numbers, measures * f * is_unresolved, len(most))
+    sizes = np.bincount(numbers, measures * is_unresolved, len(most))
+    means = np.where(amounts * gains > 0.0, amounts / np.maximum(sizes, measures.min()), 0.0)
+    return np.where(is_unresolved, means[numbers], 0.0)
 
 
 def _fastest(matrix: Floats) -> float:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from spatial._engine.linear.implicit import Prepared, implicit
-from spatial._engine.methods.growth import growth_rate
+from spatial._engine.methods.growth import finer, growth_rate
 from spatial._engine.methods.method import BEFORE, Attempts, followed
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System
@@ -96,14 +96,16 @@ class Rosenbrock:
         """Steps from the state `u` at `t`, where du/dt is `f`; the Jacobian is found once for all lengths."""
         system, layout = self.system, self.system.changing
         linearisation, moving = linearise(system, u, t, layout), _Moving(system, u)
+        growth = growth_rate(system, linearisation, u, f, tolerated)
+        solved = finer(system, u, tolerated) if growth else tolerated
 
         def attempt(dt: float) -> tuple[Floats, Floats]:
-            matrix = implicit(self.prepared, linearisation, self.table.gamma * dt, dt, tolerated)
+            matrix = implicit(self.prepared, linearisation, self.table.gamma * dt, dt, solved)
             after, error = step(self.table, moving, layout.part(u, system.layout), t, layout.part(f, system.layout), dt,
                                 matrix.solve)
             return layout.put(after, u, system.layout), layout.put(error, np.zeros_like(u), system.layout)
 
-        return Attempts(attempt, followed(GROWTH, growth_rate(system, linearisation, u, f, tolerated)))
+        return Attempts(attempt, followed(GROWTH, growth))
 
     def left_of(self, error: Floats, u: Floats, t: float, later: float, tolerated: Mapping[Species, float]) -> Floats:
         """(size,) what is left of an `error` [of the state `u` at `t`] when `later` [s] have gone by.
