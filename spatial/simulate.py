@@ -33,7 +33,7 @@ from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
-from spatial.reading.read import HardlyMeant, read
+from spatial.reading.read import HardlyMeant, read, read_end
 from spatial.reading.thresholds import Thresholds
 from spatial.run_arguments import check_run, checked_frame_times, probe_value
 from spatial.units import MOLECULES, nm
@@ -122,7 +122,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     except BaseException as error:
         error.recording = recording()  # type: ignore[attr-defined]
         raise
-    for sentence in thresholds.sentences():
+    for sentence in [*thresholds.sentences(), *read_end(system, stepper.u)]:
         warnings.warn(sentence, HardlyMeant, stacklevel=2)
     _warn_of_repair(stepper.counted.get(REPAIRED, {}))
     return recording()

@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 WIDEST = 1000.0
 """Extent of a place [um] beyond which it warns: nanometres that are taken for micrometres are wider."""
 
+_CROWD = 1e-2  # of an element's width: positions that lie so near are most often in another unit
 _MEASURE_UNIT = {3: "um^3", 2: "um^2", 0: "1"}
 
 
@@ -177,6 +178,14 @@ class Place:
             raise InputError(f"{what} go from {numbers.min()} to {numbers.max()}; {self.name!r} has 0..{count - 1}")
         return numbers.astype(np.int64)
 
+    def warn_of_crowd(self, positions: Floats, what: str) -> None:
+        """Warn with `Unusual` of (k, 3) positions [um] so near to one another that no element tells them apart."""
+        spread = float(np.ptp(positions, axis=0).max())
+        size = (self.total / len(self)) ** (1 / self.dimension) if self.dimension else np.inf
+        if len(self) > 1 and self.dimension and 0.0 < spread < _CROWD * size:
+            warnings.warn(f"{what}: all {len(positions)} positions lie within {spread:.2g} um, where elements of "
+                          f"{self.name!r} are {size:.2g} um wide; positions are in um", Unusual, stacklevel=4)
+
     def nearest(self, positions: Floats) -> Ints:
         """(k,) element whose centre is nearest to each of the (k, 3) positions [um]."""
         from scipy.spatial import cKDTree
@@ -277,6 +286,7 @@ class Mesh(Mapping[str, Place]):
         if not touched:
             raise InputError(f"{name}: touching is empty; name the place that the points lie in")
         self[touched[0]].check_contains(centres, what=name)
+        self[touched[0]].warn_of_crowd(centres, name)
         touches = {other: self[other].nearest(centres) for other in touched}
         return self.with_places(
             Place(name, 0, np.full(len(centres), measure), centres, touches=touches))

@@ -1,12 +1,15 @@
 """Places with the symmetry of their source: concentric shells around one point, rings around an axis."""
 
+import warnings
+
 import numpy as np
 
-from spatial.checks import InputError, by_annotation, fraction, positive
+from spatial.checks import InputError, Unusual, by_annotation, fraction, positive
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.tortuosity import checked
 
 _FEWEST = 2
+_STEEPEST = 3.0  # times from one radius to the next: more resolves nothing
 
 
 @by_annotation
@@ -28,6 +31,9 @@ def shells(name: str, edges: Floats, volume_fraction: float = 1.0, tortuosity: f
 @by_annotation
 def graded(first: float, last: float, growth: float = 1.05) -> Floats:
     """Radii [um] from 0 over `first` to `last`, each a factor of about `growth` larger than the one before."""
+    if growth > _STEEPEST:
+        warnings.warn(f"radii that grow by a factor of {growth:g} resolve nothing; write 1.15 for 15 %", Unusual,
+                      stacklevel=3)
     for what, value in {"first radius": first, "last radius": last, "growth less 1": growth - 1}.items():
         positive(f"graded radii: {what}", value)
     if last <= first:

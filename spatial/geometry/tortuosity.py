@@ -1,14 +1,16 @@
 """How much slower a medium lets a molecule spread: a number, a value along each axis, or a tensor."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, Unusual
 from spatial.geometry.place import Floats
 
 _ROUNDING = 1e-9
+_SLOWEST = 10.0  # in tissue it is 1.3 to 2 (biophysics A7); from here on it is hardly meant
 
 Tortuosity = float | tuple[float, float, float] | tuple[tuple[float, float, float], ...]
 """lambda, with D* = D / lambda^2; or (lx, ly, lz), D* = D / l^2 along each axis; or the rows of a symmetric positive
@@ -37,10 +39,13 @@ def checked(value: Any, what: str) -> Tortuosity:
 
 
 def _check_slower(what: str, value: float) -> None:
-    """Raise `InputError` for a tortuosity below 1, to rounding: no medium speeds a molecule up."""
+    """Raise `InputError` for a tortuosity below 1, to rounding: no medium speeds a molecule up; warn of a huge one."""
     checks.positive(what, value)
     if value < 1 - _ROUNDING:
         raise InputError(f"{what} is {value:g}; it must be >= 1, for what is in the way makes diffusion slower")
+    if value > _SLOWEST:
+        warnings.warn(f"{what} is {value:g}, which makes D {value**2:.3g} times less; is it lambda, not in per cent?",
+                      Unusual, stacklevel=4)
 
 
 def matrix(tortuosity: Tortuosity) -> Floats:

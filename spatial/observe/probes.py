@@ -73,6 +73,7 @@ def at(species: Species, positions: Any, name: str = "") -> Probe:
     """
     what = f"position of {species.name!r}"
     points = checks.positions(what, positions)
+    species.place.warn_of_crowd(points, what)
     elements, parts = among(species.place, points, what)
     called = name or f"{species.name} at points ({_listed(points)})"
     return Probe(called, species.unit, partial(_between_elements, species, elements, parts))

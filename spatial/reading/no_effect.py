@@ -8,12 +8,14 @@ import numpy as np
 
 from spatial._engine.system.right_hand_side import System, Term
 from spatial._engine.system.trials import trials
+from spatial.geometry.contact import to_concentration
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Concentrations, Event, Species, events_of
 from spatial.parts import species_in, with_parts
 from spatial.view import View
 
 _FAR_AFTER = 10.0  # times the length of a run: what comes so late is hardly one that is cut short
+_UNFELT = 1e-6  # of a species' size: what changes it by less in a run does nothing
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
 
 
@@ -50,7 +52,11 @@ def idle_mechanisms(system: System, until: float) -> Iterator[str]:
         mechanism, events = term.mechanism, events_of(term.mechanism)
         if not term.changes or _acts(events, until) or is_zero_by_choice(mechanism):
             continue
-        if any(_gains(term, state, _times(events, until)) for state in tried):
+        gained = [_gains(term, state, _times(events, until)) for state in tried]
+        if any(gained):
+            if not any(_is_felt(term, state, _times(events, until), until) for state in tried):
+                yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} changes nothing by more than "
+                       f"{_UNFELT:g} of its size in this run of {until:g} s; are its values in the right unit?")
             continue
         late = _late(events, until)
         when = f", and its first event is at t = {late.min():g} s, after the end" if len(late) else ""
@@ -164,6 +170,22 @@ def _gains(term: Term, state: Concentrations, times: Sequence[float]) -> set[Spe
             if gained:
                 return gained
     return set()
+
+
+def _is_felt(term: Term, state: Concentrations, times: Sequence[float], until: float) -> bool:
+    """Whether a mechanism changes a species by more than a trifle of its size in a run, or cannot be asked."""
+    where = term.mechanism.where
+    with np.errstate(all="ignore"):
+        for t in times:
+            try:
+                gains = term.mechanism.rates(View(state, where), t)
+            except Exception:
+                return True
+            for species, gain in gains.items():
+                change = np.abs(to_concentration(gain, where, species.place)).max() * until
+                if not change < _UNFELT * species.typical:
+                    return True
+    return False
 
 
 def _times(events: Iterable[Event], until: float) -> list[float]:

@@ -15,11 +15,13 @@ from spatial.reading.no_effect import (
 )
 from spatial.reading.roles import exchanged_names, species_without_part
 from spatial.reading.sizes import (
+    far_at_the_end,
     far_from_all,
     far_from_any_place,
     far_from_any_shape,
     far_from_defaults,
     far_from_parameters,
+    hardly_moves,
     other_signs,
     swapped,
 )
@@ -53,6 +55,11 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
                "only; is it in s?")
 
 
+def read_end(system: System, u: Floats) -> Iterator[str]:
+    """Yield a sentence for each thing that is hardly meant in the state `u` (size,) in which a run ends."""
+    yield from far_at_the_end(system, u)
+
+
 def _sizes(system: System, u: Floats) -> Iterator[str]:
     """The sentences about numbers of the model, of its initial state and of that which the run starts from."""
     states = [system.state(system.initial()), system.state(u)]
@@ -62,5 +69,6 @@ def _sizes(system: System, u: Floats) -> Iterator[str]:
         yield from other_signs(mechanism, states)
         yield from swapped(mechanism, states)
     yield from far_from_all(system.model.species, states)
+    yield from hardly_moves(system.model.species)
     yield from far_from_any_place({species.place.name: species.place for species in system.model}.values())
     yield from far_from_any_shape(system, u)

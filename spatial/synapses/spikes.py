@@ -1,14 +1,17 @@
 """Spike trains: sorted times [s], known beforehand or found where a potential rises through a threshold."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError, by_annotation, number, positive
+from spatial.checks import InputError, Unusual, by_annotation, number, positive, shown
 from spatial.geometry.place import Floats, Ints
 from spatial.model import Concentrations, Species
+
+_SLOWEST, _FASTEST = 0.1, 2000.0  # Hz: no neuron fires outside for long, and a rate there is most often an interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,7 @@ def regular(count: int, rate: float, start: float = 0.0) -> Floats:
     """(count,) times of spikes at a regular `rate` [Hz], the first at `start` [s]."""
     number("number of spikes", count)
     positive("spike rate", rate)
+    _warn_of_rate(rate)
     number("first spike", start)
     return start + np.arange(count) / rate
 
@@ -43,6 +47,7 @@ def regular(count: int, rate: float, start: float = 0.0) -> Floats:
 def poisson(rate: float, until: float, rng: np.random.Generator) -> Floats:
     """Times of a Poisson train of `rate` [Hz] between 0 and `until` [s]."""
     number("spike rate", rate)
+    _warn_of_rate(rate)
     number("end of the spike train", until)
     return np.sort(rng.uniform(0.0, until, rng.poisson(rate * until)))
 
@@ -56,6 +61,7 @@ def bursts(count: int, size: int, rate: float, interval: float, start: float = 0
     for what, number_of in {"bursts": count, "spikes in a burst": size}.items():
         number(f"number of {what}", number_of)
     positive("spike rate in a burst", rate)
+    _warn_of_rate(rate)
     positive("interval between bursts", interval)
     number("first spike", start)
     if count > 1 and size > 1 and (size - 1) / rate >= interval:
@@ -64,11 +70,20 @@ def bursts(count: int, size: int, rate: float, interval: float, start: float = 0
     return np.asarray(start + interval * np.arange(count)[:, None] + np.arange(size) / rate).ravel()
 
 
+def _warn_of_rate(rate: float) -> None:
+    """Warn of a rate at which no neuron fires for long, most often one in kHz or an interval."""
+    if 0.0 < rate < _SLOWEST or rate > _FASTEST:
+        warnings.warn(f"a spike rate of {rate:g} Hz is hardly meant; is it in Hz, and a rate?", Unusual, stacklevel=4)
+
+
 def check_trains(trains: tuple[Floats, ...], count: int, of: str = "synapse") -> None:
     """Raise `InputError` unless there is one train of sorted finite times for each of so many synapses, or neurons."""
     if len(trains) != count:
         raise InputError(f"{len(trains)} spike trains for {count} {of}s; give one each, empty for a silent {of}")
     for k, train in enumerate(trains):
+        if np.ndim(train) != 1:
+            raise InputError(f"the spike train of {of} {k} is {shown(train)}; it must be an array of times, empty for "
+                             f"a silent {of}")
         times = np.asarray(train, float)
         if not (times.ndim == 1 and np.isfinite(times).all() and (times >= 0).all() and (np.diff(times) > 0).all()):
             raise InputError(f"the spike train of {of} {k} must hold finite, growing times >= 0")

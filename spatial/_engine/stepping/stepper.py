@@ -204,7 +204,7 @@ class Counted:
 
     def __init__(self, engine: MasterEquation, u: Floats, tolerance: Tolerance, rng: np.random.Generator) -> None:
         self.engine, self.system, self.rng, self.longest = engine, engine.system, rng, tolerance.longest
-        self.u, self.t, self.most_steps = engine.start(rng, u), 0.0, np.inf  # slices are as short as hops are
+        self.u, self.t, self.most_steps = engine.start(rng, u), 0.0, float(tolerance.most_steps)
         self._events, self._deposit = self.system.events, engine.deposit(rng)
         self.heights = self._events.heights(self.u, 0.0)
         self.counted: dict[str, Any] = {"method": type(engine).__name__, "steps": 0,
