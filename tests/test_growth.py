@@ -144,3 +144,30 @@ def test_growth_from_a_trace_in_one_element_comes_in_time():
     expected = np.log((1 - first) / first) / 30.0
     recording = simulate(Model([c], [Logistic(place, c, 30.0)]), 1.5 * expected, [mean(c)])
     assert half_rise(recording.times, recording["mean c"]) == pytest.approx(expected, rel=0.05)
+
+
+# What runs away in a step
+
+@dataclass(frozen=True, eq=False)
+class StepsUp:
+    """A rate that is higher above 1.05 than below: beyond the step the Jacobian, by differences, is huge."""
+
+    where: Place
+    c: Species
+    other: Species
+    high: float
+
+    def rates(self, c: Concentrations, t: float) -> Gains:
+        gain = np.where(c[self.c] > 1.05, self.high, 1.0)
+        return {self.c: gain, self.other: -gain}
+
+
+@pytest.mark.parametrize("high", [5.0, 50.0, 1e3])
+@pytest.mark.parametrize("relative", [2e-2, 1e-4])
+def test_a_rate_that_steps_up_does_not_hold_its_species_at_the_step(relative, high):
+    place = pool("v", [1.0])
+    c, other = Species("c", place, 1.0), Species("other", place, 2000.0)
+    recording = simulate(Model([c, other], [StepsUp(place, c, other, high)]), 1.0, [mean(c), mean(other)],
+                         engine="implicit", tolerance=Tolerance(relative))
+    assert recording["mean c"][-1] == pytest.approx(1.05 + 0.95 * high, rel=0.02)
+    np.testing.assert_allclose(recording["mean c"] + recording["mean other"], 2001.0, rtol=1e-13)
