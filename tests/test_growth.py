@@ -146,7 +146,7 @@ def test_growth_from_a_trace_in_one_element_comes_in_time():
     assert half_rise(recording.times, recording["mean c"]) == pytest.approx(expected, rel=0.05)
 
 
-# What runs away in a step
+# Rates that jump
 
 @dataclass(frozen=True, eq=False)
 class StepsUp:

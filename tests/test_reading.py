@@ -315,7 +315,7 @@ def test_values_far_from_what_they_are_compared_with_are_named(mechanism, said):
 
 @pytest.mark.parametrize(("others", "said"), [
     ({"initial": 4e5, "D": 100.0}, "'a' in 'cell' begins at 4e+05 uM, more than 300000 uM; is its unit right?"),
-    ({"scale": 1e4}, "the scale of 'a' is 10000, 1e+04 times its largest first value, 1: errors are compared with")])
+    ({"scale": 1e5}, "the scale of 'a' is 100000, 1e+05 times its largest first value, 1: errors are compared with")])
 def test_a_species_that_begins_too_high_or_hides_below_its_scale_is_named(others, said):
     a = Species("a", grid("cell", (0, 0, 0), (1, 1, 1), 0.5), **{"initial": 1.0, **others})
     assert said in said_of(also=(a,), watch=[mean(a)])

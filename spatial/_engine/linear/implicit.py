@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse import csr_matrix
 
 from spatial._engine.linear.blocks import received
 from spatial._engine.linear.krylov import stabilised_gradients
@@ -24,7 +24,6 @@ from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
 
-_RUNAWAY = 0.5  # growth over the step, times the method's gamma, from which the matrix is left by it; its pole is at 1
 _SOLVE = 0.1  # error of the linear solves as part of what the step may err
 
 
@@ -91,7 +90,6 @@ def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accurac
     `tolerated` is the L2 error, averaged over the place, that a step may make in each species that changes, and
     `accuracy` [s] what a solution is multiplied by in the step: its length for a rate, 1 for a concentration.
     """
-    linearisation = _without_runaways(linearisation, h)
     team, layout, places = prepared.system.team, linearisation.layout, {}
     for name, of in layout.places.items():
         allowed = _SOLVE / accuracy * np.array([tolerated.get(species, np.inf) for species in of])
@@ -99,23 +97,6 @@ def implicit(prepared: Prepared, linearisation: Linearisation, h: float, accurac
         places[name] = place_matrix(prepared.hierarchies[name], D, linearisation.blocks[name], h, allowed, team)
     flow = h * linearisation.between
     return Implicit(layout, places, flow, _reached(layout, flow), team)
-
-
-def _without_runaways(linearisation: Linearisation, h: float) -> Linearisation:
-    """The Jacobian without the effects of what would run away in the step: of an unknown whose own growth is too fast.
-
-    Beyond its pole the matrix turns growth into rest: a rate that steps up with its own species held it at the step.
-    The methods keep their order with any matrix. All effects of an unknown are left out together, so that what
-    mechanisms conserve stays so.
-    """
-    layout, runaways = linearisation.layout, np.zeros(linearisation.layout.size, bool)
-    for name, block in linearisation.blocks.items():
-        layout.block(runaways, name)[:] = np.einsum("nss->ns", block) > _RUNAWAY / h
-    if not runaways.any():
-        return linearisation
-    kept = np.where(runaways, 0.0, 1.0)
-    blocks = {name: block * layout.block(kept, name)[:, None, :] for name, block in linearisation.blocks.items()}
-    return Linearisation(layout, blocks, csr_matrix(linearisation.between @ diags_array(kept)))
 
 
 def _reached(layout: Layout, flow: csr_matrix) -> frozenset[str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dgeev
+from scipy.sparse import csr_matrix, diags_array
 
 from spatial._engine.system.jacobian import Linearisation
 from spatial._engine.system.right_hand_side import System
@@ -20,6 +21,10 @@ from spatial.model import Species
 
 SOLVED = 0.01
 """Part of what is not resolved that a linear solution may err while it grows."""
+
+_NEAR_POLE = 0.5  # of the pole of 1 - h J, which is at h J = 1
+_LONG_NUDGE = 1e-3  # relative step of a long difference: the Jacobian's is a thousand times shorter
+_STILL_AS_STEEP = 0.1  # of the slope by a short difference: over a jump the long one is a thousandth of it
 
 
 def growth_rate(system: System, linearisation: Linearisation, u: Floats, f: Floats,
@@ -102,6 +107,41 @@ def _spread(system: System, species: Species, direction: Floats) -> float:
     """Return what diffusion takes from a species' growth along a direction (n,), times the square of the direction."""
     K = system.stiffness[species.place.name]
     return max(0.0, species.D * float(direction @ (K @ direction))) if K.nnz else 0.0
+
+
+def without_jumps(system: System, linearisation: Linearisation, u: Floats, t: float, h: float) -> Linearisation:
+    """Return the Jacobian at `u` (size,) without the effects of species across which a rate jumps up.
+
+    There the derivative by differences is huge, and the matrix 1 - h J, with `h` [s], turns growth into rest: a rate
+    that steps up with its own species held it at the step. A jump is told from growth by a longer difference, over
+    which it is far less steep. The methods keep their order with any matrix. All effects of an unknown are left out
+    together, so that what mechanisms conserve stays so.
+    """
+    layout, jumps = linearisation.layout, np.zeros(linearisation.layout.size, bool)
+    for name, block in linearisation.blocks.items():
+        slopes = np.einsum("nss->ns", block)
+        for column in np.flatnonzero((slopes > _NEAR_POLE / h).any(axis=0)):
+            species, slope = layout.places[name][column], slopes[:, column]
+            is_jump = (slope > _NEAR_POLE / h) & (_long_slope(system, species, u, t) < _STILL_AS_STEEP * slope)
+            layout.values(jumps, species)[:] = is_jump
+    if not jumps.any():
+        return linearisation
+    kept = np.where(jumps, 0.0, 1.0)
+    blocks = {name: block * layout.block(kept, name)[:, None, :] for name, block in linearisation.blocks.items()}
+    return Linearisation(layout, blocks, csr_matrix(linearisation.between @ diags_array(kept)))
+
+
+def _long_slope(system: System, species: Species, u: Floats, t: float) -> Floats:
+    """Return (n,) how much faster a species changes where there is more of it, over a long difference [1/s]."""
+    terms = [term for term in system.terms if species in term.reads and species in term.changes]
+    step = _LONG_NUDGE * (np.abs(system.state(u)[species]) + species.typical)
+    moved = u.copy()
+    system.layout.values(moved, species)[:] += step
+    change = np.zeros(system.layout.size)
+    for state, sign in ((moved, 1.0), (u, -1.0)):
+        for mechanism, gains in system.gains(state, t, terms):
+            system.add(change, mechanism, {one: sign * np.asarray(gain) for one, gain in gains.items()})
+    return np.asarray(system.state(change)[species] / step)
 
 
 @compiled()

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from spatial._engine.linear.implicit import Prepared, implicit
-from spatial._engine.methods.growth import finer, growth_rate
+from spatial._engine.methods.growth import finer, growth_rate, without_jumps
 from spatial._engine.methods.method import BEFORE, Attempts, followed
 from spatial._engine.system.jacobian import linearise
 from spatial._engine.system.right_hand_side import System
@@ -99,10 +99,13 @@ class Rosenbrock:
         growth = growth_rate(system, linearisation, u, f, tolerated)
         solved = finer(system, u, tolerated) if growth else tolerated
 
+        begin, rate = layout.part(u, system.layout), layout.part(f, system.layout)
+
         def attempt(dt: float) -> tuple[Floats, Floats]:
-            matrix = implicit(self.prepared, linearisation, self.table.gamma * dt, dt, solved)
-            after, error = step(self.table, moving, layout.part(u, system.layout), t, layout.part(f, system.layout), dt,
-                                matrix.solve)
+            h = self.table.gamma * dt
+            smooth = without_jumps(system, linearisation, u, t, h)
+            matrix = implicit(self.prepared, smooth, h, dt, solved)
+            after, error = step(self.table, moving, begin, t, rate, dt, matrix.solve)
             return layout.put(after, u, system.layout), layout.put(error, np.zeros_like(u), system.layout)
 
         return Attempts(attempt, followed(GROWTH, growth))
