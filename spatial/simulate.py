@@ -33,7 +33,8 @@ from spatial.observe.frames import Frames
 from spatial.observe.probes import Probe
 from spatial.observe.recording import Recording, Series
 from spatial.parameters import parameters_of
-from spatial.reading.read import HardlyMeant, read, read_end
+from spatial.reading.averages import Averages
+from spatial.reading.read import HardlyMeant, read
 from spatial.reading.thresholds import Thresholds
 from spatial.run_arguments import check_run, checked_frame_times, probe_value
 from spatial.units import MOLECULES, nm
@@ -111,18 +112,18 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     watched = species_watched(watch, _shown(stepper))
     for sentence in read(system, stepper.u, until, every, watched if watch and frames is None else None):
         warnings.warn(sentence, HardlyMeant, stacklevel=2)
-    diary = _Diary(watch)
+    diary, averages = _Diary(watch), Averages(system, system.state(stepper.u))
 
     def recording() -> Recording:
         return diary.recording({"engine": engine, "seed": seed, "until": until, "unknowns": system.layout.size,
                                 **stepper.counted, "numpy": np.__version__, "python": platform.python_version()})
 
     try:
-        _run(stepper, until, diary, every, at_events or not every, frames, stops, progress, thresholds)
+        _run(stepper, until, diary, every, at_events or not every, frames, stops, progress, thresholds, averages)
     except BaseException as error:
         error.recording = recording()  # type: ignore[attr-defined]
         raise
-    for sentence in [*thresholds.sentences(), *read_end(system, stepper.u)]:
+    for sentence in [*thresholds.sentences(), *averages.sentences()]:
         warnings.warn(sentence, HardlyMeant, stacklevel=2)
     _warn_of_repair(stepper.counted.get(REPAIRED, {}))
     return recording()
@@ -299,7 +300,7 @@ class _Diary:
 
 
 def _run(stepper: Stepper, until: float, diary: _Diary, every: float, at_events: bool, frames: Frames | None,
-         frame_times: list[float], progress: Progress | None, thresholds: Thresholds) -> None:
+         frame_times: list[float], progress: Progress | None, thresholds: Thresholds, averages: Averages) -> None:
     """Step from 0 to `until`, noting what happens on the way: `every` so often, and before and after events or not."""
     instants, frames_due = set(_within(stepper.system.events.instants, until)), set(frame_times)
     pace = Pace(until, stepper.most_steps)
@@ -309,6 +310,7 @@ def _run(stepper: Stepper, until: float, diary: _Diary, every: float, at_events:
             dt = stepper.onward(stop)
             pace.check(stepper)
             thresholds.note(stepper.heights)
+            averages.note(stepper.system.state(stepper.u))
             has_arrived = stepper.t == stop
             is_due = diary.is_due(stepper.t, every) and not (has_arrived and stop in instants)
             if is_due or (has_arrived and at_events):

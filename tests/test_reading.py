@@ -456,3 +456,20 @@ def test_a_capacitance_in_pF_is_refused():
     mesh = Mesh.of(pool("synapses", [1.0]))
     with pytest.raises(InputError, match=r"^capacitance is 200 pA s/mV; it must be 0.0001 to 20: 1 pA s/mV is 1 nF"):
         with_neurons(mesh, "synapses", [0], capacitance=200.0)
+
+
+# What a run comes to
+
+def test_what_rises_far_above_all_that_is_compared_with_it_is_named_at_the_end():
+    mesh = well_mixed({"cytosol": 1.0, "er": 0.1}, {"er membrane": (2.0, ["cytosol", "er"])})
+    c, e = Species("c", mesh["cytosol"], 0.1, D=220.0), Species("e", mesh["er"], 400.0)
+    pump = SERCA(mesh["er membrane"], c, e)
+    few, many = (said_of(pump, Injection(mesh["cytosol"], c, flux, stop=0.05), also=(c, e)) for flux in (20.0, 2e4))
+    assert few == ""
+    assert many.startswith("'c' in 'cytosol' rises to ")
+    assert "times K of SERCA, 0.1; is what makes it in the right unit?" in many
+
+
+def test_what_changes_nothing_by_more_than_a_trifle_is_named():
+    a = species()
+    assert "changes nothing by more than 1e-06 of its size" in said_of(Injection(PLACE, a, 1e-9), also=(a,))

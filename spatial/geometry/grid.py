@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spatial.checks import InputError, by_annotation, positive
+from spatial.checks import InputError, Unusual, by_annotation, positive
 from spatial.geometry.bricks import check_count, graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.tortuosity import Tortuosity
@@ -14,6 +14,7 @@ from spatial.units import um
 
 _ON_A_FACE = 1e-6  # part of a brick's side within which a position lies on its face
 _TETRAHEDRON = 4  # corners
+_WIDER = 5.0  # times the box: a spacing that is hardly meant, for it is one brick anyway
 
 
 class ThroughTheCell(UserWarning):
@@ -35,6 +36,10 @@ def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
     positive("grid spacing", spacing)
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (high > low).all()):
         raise InputError(f"grid {name!r} spans {low} to {high} um; upper must exceed lower on each axis")
+    side = float((high - low).max())
+    if spacing > _WIDER * side:
+        warnings.warn(f"grid {name!r} has a spacing of {spacing:g} um in a box of {side:g} um; is it in um?", Unusual,
+                      stacklevel=3)
     counts = np.maximum(1, np.rint((high - low) / spacing))
     check_count(name, counts)
     return graded_grid(name, [np.linspace(low[k], high[k], int(counts[k]) + 1) for k in range(3)],

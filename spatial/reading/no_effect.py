@@ -96,12 +96,14 @@ def late_trains(system: System, until: float) -> Iterator[str]:
 
 
 def _times_held(mechanism: Any) -> Iterator[tuple[str, Floats]]:
-    """Yield the name of each field of a mechanism that holds an array of numbers, or a tuple of such, with them all."""
+    """Yield the name and the numbers of each field of a mechanism that holds an array, and of each array in a tuple."""
     for field in fields(mechanism) if is_dataclass(mechanism) else ():
         value = getattr(mechanism, field.name)
         arrays = value if isinstance(value, tuple) else (value,)
         if all(isinstance(array, np.ndarray) and array.dtype.kind in "fiu" for array in arrays):
-            yield field.name, np.concatenate([np.zeros(0), *(np.ravel(array) for array in arrays)])
+            for number, array in enumerate(arrays):
+                name = field.name if len(arrays) == 1 else f"{field.name}[{number}]"
+                yield name, np.ravel(array).astype(float)
 
 
 def never_made(system: System, u: Floats, until: float) -> Iterator[str]:

@@ -15,7 +15,6 @@ from spatial.reading.no_effect import (
 )
 from spatial.reading.roles import exchanged_names, species_without_part
 from spatial.reading.sizes import (
-    far_at_the_end,
     far_from_all,
     far_from_any_place,
     far_from_any_shape,
@@ -53,11 +52,6 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
     if every > until:
         yield (f"every is {every:g} s, longer than the run, {until:g} s: probes are read at its ends and at events "
                "only; is it in s?")
-
-
-def read_end(system: System, u: Floats) -> Iterator[str]:
-    """Yield a sentence for each thing that is hardly meant in the state `u` (size,) in which a run ends."""
-    yield from far_at_the_end(system, u)
 
 
 def _sizes(system: System, u: Floats) -> Iterator[str]:

@@ -17,7 +17,6 @@ from spatial.units import mM, nm, um
 
 _FAR_FROM_SIZE = 300.0  # times a K or threshold from which the first value of a species is hardly meant
 _ALIKE = 1.5  # times: as near as this two potentials may be meant for each other but for their sign
-_FAR_AT_END = 1000.0  # times a K, and what there was at first, above which the end of a run is hardly meant
 _HARDLY = 1e-4  # of the D of another species in the same place, below which a D is hardly meant
 _SWAPPED = 10.0  # times better, in all, that two values fit as each other than as themselves
 _UNRESOLVED = 1e5  # times the largest first value from which a scale hides what a species does
@@ -25,7 +24,7 @@ _NOTHING = 1e-10  # of what it is compared with: less is nothing, not another un
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 _SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
-_THINNEST = 0.5 * nm  # volume over area where a membrane lets something through
+_THINNEST, _DEEPEST = 0.5 * nm, 1e4 * um  # volume over area where a membrane lets something through
 
 
 def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
@@ -143,6 +142,8 @@ def far_from_all(species: Iterable[Species], states: Sequence[State]) -> Iterato
         if one.D > 0 and one.unit == "uM" and largest > _MOST:
             yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {_MOST:g} uM; is its "
                    "unit right?")
+        if one.scale and one.unit == "uM" and one.D > 0 and one.scale > _MOST:
+            yield f"the scale of {one.name!r} is {one.scale:.4g} uM, more than {_MOST:g} uM; is its unit right?"
         if one.scale and _ROUNDING * one.scale < largest * _UNRESOLVED <= one.scale:
             yield (f"the scale of {one.name!r} is {one.scale:g}, {one.scale / largest:.3g} times its largest first "
                    f"value, {largest:.4g}: errors are compared with the scale; is its unit right?")
@@ -159,34 +160,6 @@ def hardly_moves(species: Iterable[Species]) -> Iterator[str]:
         if 0.0 < one.D < _HARDLY * other.D:
             yield (f"{one.name!r} in {one.place.name!r} has D = {one.D:g} um^2/s, {one.D / other.D:.2g} of that of "
                    f"{other.name!r}; is it in um^2/s? What stays where it is has D = 0")
-
-
-def far_at_the_end(system: System, u: Floats) -> Iterator[str]:
-    """Yield a sentence for each species of which so much is there at the end that what makes it must be wrong."""
-    state, said = system.state(u), set[Species]()
-    for mechanism in system.model.mechanisms:
-        for thing, name in with_parts(mechanism):
-            for field in fields(thing):
-                sized, parameter = _sized(field), getattr(thing, field.name)
-                species = getattr(thing, sized.beside) if sized.beside else None
-                if not isinstance(species, Species) or species in said or not _is_number(parameter) or not parameter:
-                    continue
-                first, last = (_on_average(species, one) for one in (system.state(system.initial()), state))
-                if last > _FAR_AT_END * max(abs(float(parameter)), first):
-                    said.add(species)
-                    yield (f"{species.name!r} in {species.place.name!r} is at {last:.4g} on average at the end of the "
-                           f"run, {last / parameter:.2g} times {field.name} of {name}, {parameter:g}; is what makes "
-                           "it in the right unit?")
-    for species in system.model:
-        if species.D > 0 and species.unit == "uM" and species not in said and _on_average(species, state) > _MOST:
-            yield (f"{species.name!r} in {species.place.name!r} is at {_on_average(species, state):.4g} uM on average "
-                   f"at the end of the run, more than {_MOST:g} uM; is what makes it in the right unit?")
-
-
-def _on_average(species: Species, state: State) -> float:
-    """The mean of a species over its place, without its sign."""
-    place = species.place
-    return abs(float(place.measure @ state[species])) / place.total if species in state.layout.columns else 0.0
 
 
 def far_from_any_place(places: Iterable[Place]) -> Iterator[str]:
@@ -214,7 +187,7 @@ def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
             continue
         volume = float(place.measure[np.unique(elements)].sum())
         depth = volume / where.total
-        if depth < _THINNEST:
+        if not _THINNEST <= depth <= _DEEPEST:
             yield (f"{where.name!r} has {where.total:.3g} um^2 for {volume:.3g} um^3 of {place.name!r}, which makes it "
                    f"{depth:.3g} um deep; is one of them in another unit?")
 
