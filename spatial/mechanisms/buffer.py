@@ -17,7 +17,7 @@ class Buffer:
     calcium: Species
     free: Species
     bound: Species
-    kon: float = sized(1000 / (uM * s), far=900.0)  # endogenous; ASTRO cadifus.mod
+    kon: float = sized(1000 / (uM * s), far=1e4)  # endogenous; ASTRO cadifus.mod
     K: float = sized(10 * uM, far=80.0, beside="calcium", from_below=False)  # dissociation constant; ASTRO cadifus.mod
 
     def __post_init__(self) -> None:

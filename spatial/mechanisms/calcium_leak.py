@@ -16,7 +16,7 @@ class ERLeak:
     where: Place
     calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
-    permeability: float = sized(0.11 / s * 0.185 * 0.5 * um, far=300.0)  # Om_L rho V_cyt/S_ER; De Pitta AM
+    permeability: float = sized(0.11 / s * 0.185 * 0.5 * um, far=200.0)  # Om_L rho V_cyt/S_ER; De Pitta AM
 
     def __post_init__(self) -> None:
         checks.parameters(self)

@@ -25,7 +25,7 @@ class Emptying:
     where: Place  # points that touch the ECS
     holding: Species  # what is left in fused vesicles at each point [uM um^3]
     transmitter: Species  # ECS
-    tau: float = sized(1 * ms, far=90.0)  # choice; synaptic vesicles need ~0.1 ms, large ones longer
+    tau: float = sized(1 * ms, far=300.0)  # choice; synaptic vesicles need ~0.1 ms, large ones longer
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("tau",))

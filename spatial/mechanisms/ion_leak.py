@@ -30,7 +30,7 @@ class IonLeak:
     temperature: float = 298.0  # K; Halnes 2013
 
     def __post_init__(self) -> None:
-        checks.parameters(self, may_be_negative=("V", "valence"), above_zero=("temperature",))
+        checks.parameters(self, may_be_negative=("V", "valence"), above_zero=("temperature", "outside", "inside"))
         checks.kelvin("IonLeak: temperature", self.temperature)
         checks.each_element("IonLeak: g", self.g, self.where)
         if self.valence not in get_args(Valence):

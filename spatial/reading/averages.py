@@ -1,7 +1,7 @@
 """How much of what mechanisms compare with a parameter there is in a run: so far above all of them is hardly meant."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
@@ -10,16 +10,17 @@ from spatial.model import Species
 from spatial.parts import with_parts
 from spatial.units import mM
 
-_FAR = 1000.0  # times the largest parameter, and what there was at first: hardly meant
+_FAR, _ABOVE_ALL = 1000.0, 10.0  # times the smallest parameter, and times the largest: together hardly meant
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 
 
 @dataclass(frozen=True)
 class _Compared:
-    """What a species is compared with: the largest of the parameters beside it, and its name."""
+    """What a species is compared with: the smallest of the parameters beside it, its name, and the largest."""
 
     parameter: float
     name: str
+    largest: float
 
 
 class Averages:
@@ -42,7 +43,8 @@ class Averages:
             said, compared = f"{species.name!r} in {species.place.name!r} rises to {highest:.4g}", None
             if species in self._compared:
                 compared = self._compared[species]
-            if compared and highest > _FAR * max(compared.parameter, self._first[species]):
+            if compared and highest > max(_FAR * compared.parameter, _ABOVE_ALL * compared.largest,
+                                          _FAR * self._first[species]):
                 yield (f"{said} on average, {highest / compared.parameter:.2g} times {compared.name}, "
                        f"{compared.parameter:g}; is what makes it in the right unit?")
             elif species.unit == "uM" and species.D > 0 and highest > _MOST > self._first[species]:
@@ -56,7 +58,7 @@ def _mean(species: Species, state: State) -> float:
 
 def _compared(system: System) -> dict[Species, _Compared]:
     """What each species of a model is compared with by its mechanisms."""
-    largest = dict[Species, _Compared]()
+    compared = dict[Species, _Compared]()
     for mechanism in system.model.mechanisms:
         for thing, name in with_parts(mechanism):
             for field in fields(thing):
@@ -66,6 +68,8 @@ def _compared(system: System) -> dict[Species, _Compared]:
                     continue
                 if not isinstance(parameter, (int, float)) or not parameter:
                     continue
-                if species not in largest or abs(parameter) > largest[species].parameter:
-                    largest[species] = _Compared(abs(float(parameter)), f"{field.name} of {name}")
-    return largest
+                here = _Compared(abs(float(parameter)), f"{field.name} of {name}", abs(float(parameter)))
+                before = compared.get(species, here)
+                smaller = min(here, before, key=lambda one: one.parameter)
+                compared[species] = replace(smaller, largest=max(here.largest, before.largest))
+    return compared

@@ -14,7 +14,7 @@ from spatial.model import AtTimes, Concentrations, Event, Species, events_of
 from spatial.parts import species_in, with_parts
 from spatial.view import View
 
-_FAR_AFTER = 10.0  # times the length of a run: what comes so late is hardly one that is cut short
+_FAR_AFTER = 5.0  # times the length of a run: what comes so late is hardly one that is cut short
 _UNFELT = 1e-6  # of a species' size: what changes it by less in a run does nothing
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
 
@@ -62,6 +62,20 @@ def idle_mechanisms(system: System, until: float) -> Iterator[str]:
         when = f", and its first event is at t = {late.min():g} s, after the end" if len(late) else ""
         yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} has no effect in this run of {until:g} s: it "
                f"gains nothing at any time that was tried{when}; are its times in s, and its values right?")
+
+
+def unread_sources(system: System, watched: Iterable[Species]) -> Iterator[str]:
+    """Yield a sentence for each mechanism that reads nothing and adds only to what nothing reads or watches."""
+    used = {*watched, *system.model.fipy_terms, *system.drifting, *(one for one in system.model if one.D > 0)}
+    for term in system.terms:
+        used |= set(term.reads)
+        if any(not isinstance(event, AtTimes) or event.changes for event in events_of(term.mechanism)):
+            used |= set(species_in(term.mechanism))
+    for term in system.terms:
+        if term.changes and not term.reads and used.isdisjoint(term.changes):
+            names = " and ".join(repr(species.name) for species in term.changes)
+            yield (f"{type(term.mechanism).__name__} on {term.mechanism.where.name!r} adds to {names}, which nothing "
+                   "reads or watches; is it meant for another species?")
 
 
 def late_events(system: System, until: float) -> Iterator[str]:

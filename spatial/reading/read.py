@@ -11,6 +11,7 @@ from spatial.reading.no_effect import (
     late_trains,
     never_made,
     stuck_species,
+    unread_sources,
     unused_species,
 )
 from spatial.reading.roles import exchanged_names, species_without_part
@@ -22,6 +23,7 @@ from spatial.reading.sizes import (
     far_from_parameters,
     hardly_moves,
     other_signs,
+    potentials_among_concentrations,
     swapped,
 )
 from spatial.reading.twice import equal_mechanisms, same_species
@@ -48,6 +50,7 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
     yield from idle_mechanisms(system, until)
     if not model.left_out:
         yield from unused_species(system, model.species if watched is None else watched)
+        yield from unread_sources(system, model.species if watched is None else watched)
         yield from never_made(system, u, until)
     if every > until:
         yield (f"every is {every:g} s, longer than the run, {until:g} s: probes are read at its ends and at events "
@@ -64,5 +67,6 @@ def _sizes(system: System, u: Floats) -> Iterator[str]:
         yield from swapped(mechanism, states)
     yield from far_from_all(system.model.species, states)
     yield from hardly_moves(system.model.species)
+    yield from potentials_among_concentrations(system.model.species)
     yield from far_from_any_place({species.place.name: species.place for species in system.model}.values())
     yield from far_from_any_shape(system, u)

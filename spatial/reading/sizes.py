@@ -13,7 +13,7 @@ from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Mechanism, Species
 from spatial.parts import with_parts
-from spatial.units import mM, nm, um
+from spatial.units import mM, nm, uM, um
 
 _FAR_FROM_SIZE = 300.0  # times a K or threshold from which the first value of a species is hardly meant
 _ALIKE = 1.5  # times: as near as this two potentials may be meant for each other but for their sign
@@ -24,7 +24,9 @@ _NOTHING = 1e-10  # of what it is compared with: less is nothing, not another un
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
 _MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 _SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
-_THINNEST, _DEEPEST = 0.5 * nm, 1e4 * um  # volume over area where a membrane lets something through
+_THINNEST = 0.5 * nm  # volume over area where a membrane lets something through
+_IMMENSE = 1e6 * uM  # anywhere: more than there can be of a solute, or of molecules at a point
+_WEIGHTY = 10.0  # scale of a part or a weight, from which it is most often in per cent
 
 
 def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
@@ -142,11 +144,25 @@ def far_from_all(species: Iterable[Species], states: Sequence[State]) -> Iterato
         if one.D > 0 and one.unit == "uM" and largest > _MOST:
             yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {_MOST:g} uM; is its "
                    "unit right?")
+        elif one.unit == "uM" and largest > _IMMENSE:
+            yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g}, more than {_IMMENSE:g}; is its unit "
+                   "right?")
+        if one.scale and one.unit == "1" and one.signed and one.scale > _WEIGHTY:
+            yield f"the scale of {one.name!r} is {one.scale:g}; is it a part, not in per cent?"
         if one.scale and one.unit == "uM" and one.D > 0 and one.scale > _MOST:
             yield f"the scale of {one.name!r} is {one.scale:.4g} uM, more than {_MOST:g} uM; is its unit right?"
         if one.scale and _ROUNDING * one.scale < largest * _UNRESOLVED <= one.scale:
             yield (f"the scale of {one.name!r} is {one.scale:g}, {one.scale / largest:.3g} times its largest first "
                    f"value, {largest:.4g}: errors are compared with the scale; is its unit right?")
+
+
+def potentials_among_concentrations(species: Iterable[Species]) -> Iterator[str]:
+    """Yield a sentence for each potential in a place of concentrations: its measure is a volume, not a capacitance."""
+    with_molecules = {one.place.name for one in species if one.unit == "uM" and one.place.dimension == 3}
+    for one in species:
+        if one.unit == "mV" and one.place.name in with_molecules:
+            yield (f"{one.name!r}, a potential, is in {one.place.name!r}, where concentrations are; its place has the "
+                   "capacitance as measure, such as pool(name, [capacitance])")
 
 
 def hardly_moves(species: Iterable[Species]) -> Iterator[str]:
@@ -187,7 +203,7 @@ def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
             continue
         volume = float(place.measure[np.unique(elements)].sum())
         depth = volume / where.total
-        if not _THINNEST <= depth <= _DEEPEST:
+        if depth < _THINNEST:
             yield (f"{where.name!r} has {where.total:.3g} um^2 for {volume:.3g} um^3 of {place.name!r}, which makes it "
                    f"{depth:.3g} um deep; is one of them in another unit?")
 

@@ -47,7 +47,10 @@ class Thresholds:
         """A sentence on a threshold that was never crossed, if there is one to say."""
         first, highest, lowest = self._first[k], self._highest[k], self._lowest[k]
         shared = sorted(species.name for species in self._read(k) & met)
-        if (lowest >= 0).all():
+        if (first > 0).all() and not (lowest >= 0).all():
+            yield (f"{name} begins above its threshold, and an OnRise happens where something rises through it; is its "
+                   "height how far above the threshold it is, negative below?")
+        elif (lowest >= 0).all():
             yield (f"{name} was above its threshold all through the run, so that its OnRise never happened; is its "
                    "height how far above the threshold it is, negative below?")
         elif (highest < 0).all() and shared:
