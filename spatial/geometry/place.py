@@ -21,7 +21,6 @@ Ints = NDArray[np.int64]
 WIDEST = 1000.0
 """Extent of a place [um] beyond which it warns: nanometres that are taken for micrometres are wider."""
 
-_SEVERAL = 10  # elements that hardly all touch one
 _CROWD = 0.05  # of an element's width: positions that lie so near are most often in another unit
 _MEASURE_UNIT = {3: "um^3", 2: "um^2", 0: "1"}
 
@@ -302,9 +301,6 @@ class Mesh(Mapping[str, Place]):
     def touching(self, name: str, other: str, index: Ints) -> "Mesh":
         """This mesh with each element of place `name` also touching element `index` of `other`."""
         place = self[name]
-        if min(len(place), len(self[other])) > _SEVERAL and np.ptp(index) == 0:
-            warnings.warn(f"all {len(place)} elements of {name!r} touch one of the {len(self[other])} elements of "
-                          f"{other!r}; give each the element that it touches", Unusual, stacklevel=2)
         return self.with_places(replace(place, touches={**place.touches, other: index}))
 
 

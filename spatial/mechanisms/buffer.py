@@ -18,7 +18,7 @@ class Buffer:
     free: Species
     bound: Species
     kon: float = sized(1000 / (uM * s), far=1e4)  # endogenous; ASTRO cadifus.mod
-    K: float = sized(10 * uM, far=80.0, beside="calcium", from_below=False)  # dissociation constant; ASTRO cadifus.mod
+    K: float = sized(10 * uM, far=1e4, beside="calcium", from_below=False)  # dissociation constant; ASTRO cadifus.mod
 
     def __post_init__(self) -> None:
         checks.parameters(self)
