@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from toy_mechanisms import Source
+from toy_mechanisms import Logistic, Source
 
 from spatial._engine.methods.growth import growth_rate
 from spatial._engine.methods.tolerance import Tolerance, tolerated
@@ -19,19 +19,6 @@ from spatial.mechanisms.clearance import Conversion
 from spatial.model import Concentrations, Gains, Model, Species
 from spatial.observe.probes import mean
 from spatial.simulate import simulate
-
-
-@dataclass(frozen=True, eq=False)
-class Logistic:
-    """c' = k c (1 - c): from a trace to 1."""
-
-    where: Place
-    c: Species
-    k: float
-
-    def rates(self, c: Concentrations, t: float) -> Gains:
-        values = c[self.c]
-        return {self.c: self.k * values * (1 - values)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from toy_mechanisms import Logistic
 
 import spatial as sp
 from spatial.simulate import Engine
@@ -16,18 +17,6 @@ FIRST = (1e-12, 1e-9, 1e-6, 1e-4)  # at the start, of a scale of 1
 TOLERANCES = (2e-2, 1e-3)
 LASTS = (1.5, 20.0)  # the run, in times of half rise
 WRONG = 0.05
-
-
-@dataclass(frozen=True, eq=False)
-class Logistic:
-    """c grows by itself up to 1, c' = k c (1 - c)."""
-
-    where: sp.Place
-    c: sp.Species
-    k: float
-
-    def rates(self, c: Any, t: float) -> Any:
-        return {self.c: self.k * c[self.c] * (1 - c[self.c])}
 
 
 @dataclass(frozen=True, eq=False)

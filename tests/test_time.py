@@ -64,34 +64,18 @@ class Spiked:
 
 
 @dataclass(frozen=True, eq=False)
-class Bounded:
-    """A rate that is a function of time, with steps of its own length."""
-
-    where: Place
-    species: Species
-    course: Course
-    longest: float
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        return (AtTimes(np.array([0.0, 1.0]), longest=self.longest),)
-
-    def rates(self, c: Concentrations, t: float) -> Gains:
-        return {self.species: self.course(t)}
-
-
-@dataclass(frozen=True, eq=False)
 class Declared:
-    """A rate that is a function of time, and declares some times of it."""
+    """A rate that is a function of time, declares some times of it, and may have steps of its own length."""
 
     where: Place
     species: Species
     course: Course
     times: tuple[float, ...]
+    longest: float = np.inf
 
     @property
     def events(self) -> tuple[Event, ...]:
-        return (AtTimes(np.clip(self.times, 0.0, None)),)
+        return (AtTimes(np.clip(self.times, 0.0, None), longest=self.longest),)
 
     def rates(self, c: Concentrations, t: float) -> Gains:
         return {self.species: self.course(t)}
@@ -182,7 +166,8 @@ def test_times_of_an_event_do_not_tell_when_the_rates_beside_it_change():
 def test_a_bound_of_its_own_is_kept_and_nothing_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        wave = lambda place, c: Bounded(place, c, lambda t: 1 + math.sin(100 * math.pi * t), 1e-3)  # noqa: E731
+        course = lambda t: 1 + math.sin(100 * math.pi * t)  # noqa: E731
+        wave = lambda place, c: Declared(place, c, course, (0.0, 1.0), longest=1e-3)  # noqa: E731
         assert gain(wave, until=1.0) == pytest.approx(1.0, rel=0.01)
 
 

@@ -80,3 +80,16 @@ class Minis:
 
     def draw(self, c: Any, t: float, dt: float, rng: np.random.Generator) -> dict[Species, Any]:
         return {self.species: rng.poisson(self.frequency * dt, len(self.where)).astype(float)}
+
+
+@dataclass(frozen=True, eq=False)
+class Logistic:
+    """c' = k c (1 - c): from a trace to 1."""
+
+    where: Place
+    c: Species
+    k: float | Floats
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        values = c[self.c]
+        return {self.c: self.k * values * (1 - values)}

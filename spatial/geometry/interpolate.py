@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from spatial.checks import InputError
-from spatial.geometry.place import Floats, Ints, Place
+from spatial.geometry.place import Floats, Ints, Place, spot
 
 _CANDIDATES = 64  # tetrahedra looked at around each position
 _MANY = 2000  # positions whose candidates are looked at together
@@ -120,10 +120,9 @@ def _refuse(place: Place, positions: Floats, outside: Any, what: str) -> None:
     """Raise `InputError` for the first position where `outside` (k,) is true."""
     if np.any(outside):
         first = int(np.argmax(outside))
-        x, y, z = positions[first]
         extent = " x ".join(f"{a:.3g}..{b:.3g}" for a, b in
                             zip(place.centres.min(axis=0), place.centres.max(axis=0), strict=True))
-        raise InputError(f"{what} {first} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside {place.name!r}, whose "
+        raise InputError(f"{what} {first} at {spot(positions[first])} lies outside {place.name!r}, whose "
                          f"elements have their middles in {extent} um")
 
 

@@ -121,6 +121,11 @@ class Place:
         return bool(self.transmissibility.any())
 
     @cached_property
+    def has_wrong_links(self) -> bool:
+        """Whether a link has a negative transmissibility, as those of flat cells have: what diffuses may undershoot."""
+        return bool((self.transmissibility < 0.0).any())
+
+    @cached_property
     def elements(self) -> str:
         """A digest of its elements: their measure and centres."""
         return _digest(self.dimension, np.asarray(self.measure, float), np.asarray(self.centres, float))
@@ -139,8 +144,7 @@ class Place:
 
     def position(self, element: int) -> str:
         """Where an element is, to be shown: "(x, y, z) um"."""
-        x, y, z = self.centres[element]
-        return f"({x:.3g}, {y:.3g}, {z:.3g}) um"
+        return spot(self.centres[element])
 
     def contains(self, positions: Floats) -> NDArray[np.bool_]:
         """(k,) whether each of the (k, 3) positions [um] lies in the place.
@@ -155,12 +159,11 @@ class Place:
         """Raise `InputError` naming the first position that lies outside, and the place's extent."""
         outside = np.flatnonzero(~self.contains(positions))
         if len(outside):
-            x, y, z = positions[outside[0]]
             half = self.sides / 2 if len(self.sides) else 0.0
             lower, upper = (self.centres - half).min(axis=0), (self.centres + half).max(axis=0)
             extent = " x ".join(f"{a:.3g}..{b:.3g}" for a, b in zip(lower, upper, strict=True))
             within = ((positions[outside[0]] >= lower) & (positions[outside[0]] <= upper)).all()
-            raise InputError(f"{what} {outside[0]} at ({x:.3g}, {y:.3g}, {z:.3g}) um lies outside {self.name!r}, which "
+            raise InputError(f"{what} {outside[0]} at {spot(positions[outside[0]])} lies outside {self.name!r}, which "
                              f"spans {extent} um{' but has no element there' if within else ''}")
 
     def chosen(self, what: str, elements: Ints | Sequence[int]) -> Ints:
@@ -191,6 +194,12 @@ class Place:
         from scipy.spatial import cKDTree
 
         return np.asarray(cKDTree(self.centres).query(np.atleast_2d(positions))[1], np.int64)
+
+
+def spot(position: Floats) -> str:
+    """Return a position (3,) [um] as it is shown: "(x, y, z) um"."""
+    x, y, z = position
+    return f"({x:.3g}, {y:.3g}, {z:.3g}) um"
 
 
 def _digest(*parts: int | Floats | Ints) -> str:

@@ -5,13 +5,11 @@ from dataclasses import dataclass, fields, replace
 
 from spatial._engine.system.layout import State
 from spatial._engine.system.right_hand_side import System
-from spatial.checks import SIZED, Sized
 from spatial.model import Species
 from spatial.parts import with_parts
-from spatial.units import mM
+from spatial.reading.sizes import MOST, sized_of
 
 _FAR, _ABOVE_ALL = 1000.0, 10.0  # times the smallest parameter, and times the largest: together hardly meant
-_MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 
 
 @dataclass(frozen=True)
@@ -40,15 +38,14 @@ class Averages:
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each species of which there was so much that what makes it must be wrong."""
         for species, highest in self._highest.items():
-            said, compared = f"{species.name!r} in {species.place.name!r} rises to {highest:.4g}", None
-            if species in self._compared:
-                compared = self._compared[species]
+            said = f"{species.name!r} in {species.place.name!r} rises to {highest:.4g}"
+            compared = self._compared.get(species)
             if compared and highest > max(_FAR * compared.parameter, _ABOVE_ALL * compared.largest,
                                           _FAR * self._first[species]):
                 yield (f"{said} on average, {highest / compared.parameter:.2g} times {compared.name}, "
                        f"{compared.parameter:g}; is what makes it in the right unit?")
-            elif species.unit == "uM" and species.D > 0 and highest > _MOST > self._first[species]:
-                yield f"{said} uM on average, more than {_MOST:g} uM; is what makes it in the right unit?"
+            elif species.unit == "uM" and species.D > 0 and highest > MOST > self._first[species]:
+                yield f"{said} uM on average, more than {MOST:g} uM; is what makes it in the right unit?"
 
 
 def _mean(species: Species, state: State) -> float:
@@ -62,7 +59,7 @@ def _compared(system: System) -> dict[Species, _Compared]:
     for mechanism in system.model.mechanisms:
         for thing, name in with_parts(mechanism):
             for field in fields(thing):
-                sized, parameter = field.metadata.get(SIZED, Sized()), getattr(thing, field.name)
+                sized, parameter = sized_of(field), getattr(thing, field.name)
                 species = getattr(thing, sized.beside) if sized.beside else None
                 if not isinstance(species, Species) or species not in system.layout.columns:
                     continue

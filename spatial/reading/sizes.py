@@ -22,8 +22,10 @@ _SWAPPED = 10.0  # times better, in all, that two values fit as each other than 
 _UNRESOLVED = 1e5  # times the largest first value from which a scale hides what a species does
 _NOTHING = 1e-10  # of what it is compared with: less is nothing, not another unit
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
-_MOST = 300 * mM  # of what diffuses: twice the ions of a cell or of the blood
 _SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
+MOST = 300 * mM
+"""Of what diffuses: twice the ions of a cell or of the blood."""
+
 _THINNEST = 0.5 * nm  # volume over area where a membrane lets something through
 _IMMENSE = 1e6 * uM  # anywhere: more than there can be of a solute, or of molecules at a point
 _WEIGHTY = 10.0  # scale of a part or a weight, from which it is most often in per cent
@@ -33,7 +35,7 @@ def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator
     """Yield a sentence for each number of a mechanism, or species in its stead, that is far from its default."""
     for thing, name in with_parts(mechanism):
         for field in fields(thing):
-            default, sized = _default(field), _sized(field)
+            default, sized = _default(field), sized_of(field)
             if default is None:
                 continue
             value = getattr(thing, field.name)
@@ -68,7 +70,7 @@ def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterat
     """
     for thing, name in with_parts(mechanism):
         for field in fields(thing):
-            sized, parameter = _sized(field), getattr(thing, field.name)
+            sized, parameter = sized_of(field), getattr(thing, field.name)
             if not sized.beside or not _is_number(parameter) or not parameter:
                 continue
             value, reference = getattr(thing, sized.beside), abs(float(parameter))
@@ -89,7 +91,7 @@ def swapped(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
     for thing, name in with_parts(mechanism):
         by_name = {field.name: field for field in fields(thing)}
         for field in by_name.values():
-            sized = _sized(field)
+            sized = sized_of(field)
             for state in states:
                 if sized.opposite:
                     yield from _swapped_sides(thing, name, field, by_name[sized.opposite], state)
@@ -141,16 +143,16 @@ def far_from_all(species: Iterable[Species], states: Sequence[State]) -> Iterato
     """Yield a sentence for each species that diffuses and begins higher than any ion, or hides below its scale."""
     for one in species:
         largest = max(float(np.abs(state[one]).max()) for state in states)
-        if one.D > 0 and one.unit == "uM" and largest > _MOST:
-            yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {_MOST:g} uM; is its "
+        if one.D > 0 and one.unit == "uM" and largest > MOST:
+            yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {MOST:g} uM; is its "
                    "unit right?")
         elif one.unit == "uM" and largest > _IMMENSE:
             yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g}, more than {_IMMENSE:g}; is its unit "
                    "right?")
         if one.scale and one.unit == "1" and one.signed and one.scale > _WEIGHTY:
             yield f"the scale of {one.name!r} is {one.scale:g}; is it a part, not in per cent?"
-        if one.scale and one.unit == "uM" and one.D > 0 and one.scale > _MOST:
-            yield f"the scale of {one.name!r} is {one.scale:.4g} uM, more than {_MOST:g} uM; is its unit right?"
+        if one.scale and one.unit == "uM" and one.D > 0 and one.scale > MOST:
+            yield f"the scale of {one.name!r} is {one.scale:.4g} uM, more than {MOST:g} uM; is its unit right?"
         if one.scale and _ROUNDING * one.scale < largest * _UNRESOLVED <= one.scale:
             yield (f"the scale of {one.name!r} is {one.scale:g}, {one.scale / largest:.3g} times its largest first "
                    f"value, {largest:.4g}: errors are compared with the scale; is its unit right?")
@@ -216,7 +218,8 @@ def _default(field: Field[Any]) -> float | None:
     return abs(float(default))
 
 
-def _sized(field: Field[Any]) -> Sized:
+def sized_of(field: Field[Any]) -> Sized:
+    """Return what the value of a field is compared with."""
     sized: Sized = field.metadata.get(SIZED, Sized())
     return sized
 

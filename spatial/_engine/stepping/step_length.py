@@ -95,7 +95,8 @@ def advance(method: Method, u: Floats, t: float, dt: float, stop: float, toleran
         except NoNumber as error:
             failure, factor = error, _SHRINK
         except TooLarge:
-            failure, factor = _failure(_Trial(u, start.worst(f)[0], False, False, _SHRINK, {}), system, t, dt), _SHRINK
+            failure, factor = None, _SHRINK
+            trial = _Trial(u, start.worst(f)[0], False, False, _SHRINK, {})
         else:
             if trial.is_good:
                 landed = stop if dt >= stop - t else t + dt

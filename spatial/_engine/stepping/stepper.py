@@ -113,7 +113,7 @@ class Continuous:
         """Count what the repair moved of species on meshes with links of the wrong sign: those are too flat there."""
         state = self.system.state(self.u)
         for species, amount in moved.items():
-            if (species.place.transmissibility < 0.0).any():
+            if species.place.has_wrong_links:
                 most, so_far = self._repaired.get(species, (0.0, 0.0))
                 most = max(most, float(species.place.measure @ state[species]))
                 self._repaired[species] = most, so_far + amount
