@@ -37,13 +37,21 @@ class Sized:
     from_below: bool = True  # whether a species far below it is hardly meant either
     opposite: str = ""  # the field of the same on the other side: the two may have been swapped
     below: str = ""  # the field of a species that begins higher
-    even_zero: bool = False  # whether that one begins higher even where it begins at 0
+    even_zero: bool = False  # whether that one begins higher, or the species beside it far lower, even at 0
+    usual: float = 0.0  # what is compared with instead of a default that there is not
+    in_volume: float = 0.0  # what is compared with where a mechanism acts in a volume, if not its default
 
 
-def sized(default: float, *, far: float = 100.0, beside: str = "", from_below: bool = True,
-          opposite: str = "") -> Any:
+def sized(default: float, *, far: float = 100.0, beside: str = "", from_below: bool = True, opposite: str = "",
+          even_zero: bool = False, usual: float = 0.0, in_volume: float = 0.0) -> Any:
     """Return a field of a dataclass with this default, and with what its value is compared with, see `Sized`."""
-    return field(default=default, metadata={SIZED: Sized(far, beside, from_below, opposite)})
+    how = Sized(far, beside, from_below, opposite, even_zero=even_zero, usual=usual, in_volume=in_volume)
+    return field(default=default, metadata={SIZED: how})
+
+
+def compared(usual: float, *, far: float = 100.0, from_below: bool = True) -> Any:
+    """Return a field of a dataclass without a default, whose value is compared with a usual one, see `Sized`."""
+    return field(metadata={SIZED: Sized(far, from_below=from_below, usual=usual)})
 
 
 def lower_than(name: str, even_zero: bool = False) -> dict[str, Sized]:

@@ -110,7 +110,8 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     system = thresholds.system
     stepper = _stepper(system, method, engine, until, tolerance, u, np.random.default_rng(int(seed)), electrolyte)
     watched = species_watched(watch, _shown(stepper))
-    for sentence in read(system, stepper.u, until, every, watched if watch and frames is None else None):
+    for sentence in read(system, stepper.u, until, every, watched if watch and frames is None else None,
+                         start.made_with if start is not None else None):
         warnings.warn(sentence, HardlyMeant, stacklevel=2)
     diary, averages = _Diary(watch), Averages(system, system.state(stepper.u))
 

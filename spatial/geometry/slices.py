@@ -4,12 +4,13 @@ Ca2+ needs r^2/D = 0.1 ms across a radius of 150 nm, and milliseconds along a mi
 does what a thousand tetrahedra do. Volumes, membrane areas and what passes between slices are those of frusta, exact.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, Unusual, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 
@@ -38,6 +39,10 @@ class Tree:
             raise InputError("tree: nodes must be finite, and radii positive")
         if (self.lengths == 0).any():
             raise InputError(f"tree: node {1 + int(self.lengths.argmin())} lies where its parent lies")
+        if self.radii.min() > self.lengths.sum():
+            warnings.warn(f"tree: its radii are {self.radii.min():.3g} um and more, beyond its whole length, "
+                          f"{self.lengths.sum():.3g} um: slices are of a thin cell; are radii in um?", Unusual,
+                          stacklevel=4)
 
     @property
     def lengths(self) -> Floats:

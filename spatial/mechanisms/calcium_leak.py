@@ -6,7 +6,7 @@ from spatial import checks
 from spatial.checks import sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
-from spatial.units import s, uM, um
+from spatial.units import nm, s, uM, um
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +16,7 @@ class ERLeak:
     where: Place
     calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
     store: Species  # ER
-    permeability: float = sized(0.11 / s * 0.185 * 0.5 * um, far=200.0)  # Om_L rho V_cyt/S_ER; De Pitta AM
+    permeability: float = sized(0.11 / s * 0.185 * 0.5 * um, usual=5 * nm / s, far=200.0)  # Om_L rho V/S; De Pitta AM
 
     def __post_init__(self) -> None:
         checks.parameters(self)

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import compared
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
+from spatial.units import s
+
+_FASTEST = 1e5  # times per second: as often no enzyme turns over, and no carrier
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +22,7 @@ class Conversion:
     where: Place
     source: Species
     product: Species
-    rate: float | Floats
+    rate: float | Floats = compared(1 / s, far=_FASTEST, from_below=False)
 
     def __post_init__(self) -> None:
         checks.parameters(self)

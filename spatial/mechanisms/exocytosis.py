@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import compared, sized
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.laws import hill
 from spatial.model import ConcentrationLaw, Concentrations, EachStep, Event, Gains, OnRise, Species
-from spatial.units import ms, s, uM
+from spatial.units import molecule, ms, s, uM
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ class ThresholdExocytosis:
     x: Species  # part of the resource that is ready at each site
     released: Species  # amount released so far at each site [uM um^3]
     transmitter: Species  # ECS, or the vesicles being emptied, with `Emptying` from there to the ECS
-    resource: float  # amount in all vesicles of a site [uM um^3]
+    resource: float = compared(3000 * molecule, far=300.0)  # amount in all vesicles of a site [uM um^3]
     U: float = 0.6  # release probability U_A; De Pitta & Brunel 2016
     threshold: float = sized(0.5 * uM, beside="calcium")  # C_th; De Pitta & Brunel 2016 (Pasti 2001: 0.3)
     refill: float = 0.6 / s  # Om_A; De Pitta & Brunel 2016

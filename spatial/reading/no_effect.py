@@ -16,6 +16,8 @@ from spatial.view import View
 
 _FAR_AFTER = 5.0  # times the length of a run: what comes so late is hardly one that is cut short
 _UNFELT = 1e-6  # of a species' size: what changes it by less in a run does nothing
+_SLOW, _HARDLY_FELT = 0.05, 1e-3  # of its size per s, and in a run: what is so slow and does so little is hardly meant
+_STANDS = 0.05  # of what is in an element: less leaves it by diffusion in a run in which diffusion does nothing
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
 
 
@@ -31,18 +33,38 @@ def unused_species(system: System, watched: Iterable[Species]) -> Iterator[str]:
                    "give it to the mechanism or probe that it is meant for")
 
 
-def stuck_species(system: System) -> Iterator[str]:
+def stuck_species(system: System, until: float) -> Iterator[str]:
     """Yield a sentence for each species that points let out into a tissue in which it does not diffuse."""
     let_out = dict[Species, str]()
+    tried = trials(system.model)
     for term in system.terms:
-        changed = {*term.changes, *(one for event in events_of(term.mechanism) for one in event.changes)}
-        if term.mechanism.where.dimension == 0:
-            let_out |= {one: type(term.mechanism).__name__ for one in changed if one.place is not term.mechanism.where}
+        mechanism, events = term.mechanism, events_of(term.mechanism)
+        if mechanism.where.dimension:
+            continue
+        made = {one for event in events for one in event.changes if not np.any(one.initial)}
+        for one in term.changes:
+            if any(_has_gain(term, state, one, _times(events, until), sign=1.0) for state in tried):
+                made.add(one)
+        let_out |= {one: type(mechanism).__name__ for one in made if one.place is not mechanism.where}
     for species in system.model:
-        is_still = species.D == 0 and species not in system.model.fipy_terms and not np.any(species.initial)
+        is_still = species.D == 0 and species not in system.model.fipy_terms
         if is_still and species in let_out and len(species.place.links):
             yield (f"{species.name!r} does not diffuse in {species.place.name!r}, since its D is 0, and stays where "
                    f"{let_out[species]} lets it out; give it a D")
+
+
+def hardly_diffusing(system: System, until: float) -> Iterator[str]:
+    """Yield a sentence for each species that diffuses so little in a run that it never leaves the smallest element."""
+    for species in system.model:
+        place = species.place
+        if species.D == 0 or not place.joins_elements:
+            continue
+        leaving = np.bincount(place.links.ravel(), np.repeat(np.abs(place.transmissibility), 2), len(place))
+        share = species.D * until * float((leaving / place.measure).max())
+        if share < _STANDS:
+            yield (f"{species.name!r} hardly diffuses in this run: with D = {species.D:g} um^2/s not more than "
+                   f"{share:.2g} of what is in any element of {place.name!r} leaves it in {until:g} s; are D, lengths "
+                   "and times in the right units, and elements small enough?")
 
 
 def idle_mechanisms(system: System, until: float) -> Iterator[str]:
@@ -55,8 +77,9 @@ def idle_mechanisms(system: System, until: float) -> Iterator[str]:
         gained = [_gains(term, state, _times(events, until)) for state in tried]
         if any(gained):
             if not any(_is_felt(term, state, _times(events, until), until) for state in tried):
-                yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} changes nothing by more than "
-                       f"{_UNFELT:g} of its size in this run of {until:g} s; are its values in the right unit?")
+                least = _HARDLY_FELT if _returns(term) else _UNFELT
+                yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} changes nothing by more than {least:g} "
+                       f"of its size in this run of {until:g} s; are its values in the right unit?")
             continue
         late = _late(events, until)
         when = f", and its first event is at t = {late.min():g} s, after the end" if len(late) else ""
@@ -188,20 +211,65 @@ def _gains(term: Term, state: Concentrations, times: Sequence[float]) -> set[Spe
     return set()
 
 
+def drains_without_end(system: System, until: float) -> Iterator[str]:
+    """Yield a sentence for each mechanism that takes from a species as much as ever when there is little left."""
+    tried = trials(system.model)
+    for term in system.terms:
+        where = term.mechanism.where
+        for species in term.changes:
+            if species.signed or species in term.reads:
+                continue
+            without = [_Only(state, set(system.model.species) - {species}) for state in tried]
+            times = _times(events_of(term.mechanism), until)
+            if all(_has_gain(term, state, species, times, sign=-1.0) for state in without):
+                yield (f"{type(term.mechanism).__name__} on {where.name!r} takes from {species.name!r} without reading "
+                       "how much there is, down to below zero; a ledger is a species with signed=True, and what else "
+                       "is taken depends on its amount; is another species meant?")
+
+
+def _has_gain(term: Term, state: Concentrations, species: Species, times: Sequence[float], sign: float) -> bool:
+    """Whether a species gains by a mechanism, or loses with a `sign` of -1, at one of these times, in a state.
+
+    False where it cannot be asked.
+    """
+    with np.errstate(all="ignore"):
+        for t in times:
+            try:
+                gain = term.mechanism.rates(View(state, term.mechanism.where), t).get(species, 0.0)
+            except Exception:
+                return False
+            if np.any(sign * np.asarray(gain) > 0):
+                return True
+    return False
+
+
 def _is_felt(term: Term, state: Concentrations, times: Sequence[float], until: float) -> bool:
-    """Whether a mechanism changes a species by more than a trifle of its size in a run, or cannot be asked."""
+    """Whether a mechanism changes a species by more than a trifle of its size in a run, or cannot be asked.
+
+    What it also reads tells; what it only counts in, such as a ledger, has no size of its own.
+    """
     where = term.mechanism.where
+    telling = _returns(term) or set(term.changes)
     with np.errstate(all="ignore"):
         for t in times:
             try:
                 gains = term.mechanism.rates(View(state, where), t)
             except Exception:
                 return True
-            for species, gain in gains.items():
-                change = np.abs(to_concentration(gain, where, species.place)).max() * until
-                if not change < _UNFELT * species.typical:
+            for species in telling & gains.keys():
+                change = np.abs(to_concentration(gains[species], where, species.place)).max() / species.typical
+                is_slow = species in term.reads and species.unit != "1" and change < _SLOW
+                if not change * until < (_HARDLY_FELT if is_slow else _UNFELT):
                     return True
     return False
+
+
+def _returns(term: Term) -> set[Species]:
+    """The species that a mechanism both reads and changes.
+
+    Only of these is the size known that a change is compared with: a source may be as weak as it likes.
+    """
+    return set(term.changes) & set(term.reads)
 
 
 def _times(events: Iterable[Event], until: float) -> list[float]:

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Set
 from spatial._engine.system.right_hand_side import System
 from spatial.geometry.place import Floats
 from spatial.model import Species
+from spatial.parameters import Parameters
 from spatial.reading.no_effect import (
+    drains_without_end,
+    hardly_diffusing,
     idle_mechanisms,
     late_events,
     late_trains,
@@ -14,7 +17,7 @@ from spatial.reading.no_effect import (
     unread_sources,
     unused_species,
 )
-from spatial.reading.roles import exchanged_names, species_without_part
+from spatial.reading.roles import exchanged_names, ledgers_read, species_without_part
 from spatial.reading.sizes import (
     far_from_all,
     far_from_any_place,
@@ -26,6 +29,7 @@ from spatial.reading.sizes import (
     potentials_among_concentrations,
     swapped,
 )
+from spatial.reading.starts import set_in_at_once
 from spatial.reading.twice import equal_mechanisms, same_species
 
 
@@ -33,10 +37,12 @@ class HardlyMeant(UserWarning):
     """A model can be run, but something in it can hardly be meant, such as a value in a wrong unit."""
 
 
-def read(system: System, u: Floats, until: float, every: float, watched: Set[Species] | None) -> Iterator[str]:
+def read(system: System, u: Floats, until: float, every: float, watched: Set[Species] | None,
+         made_with: Parameters | None = None) -> Iterator[str]:
     """Yield a sentence for each thing that is hardly meant in a run from the state `u` (size,) to `until` [s].
 
-    `every` [s] is how far apart probes are read, `watched` what they and frames look at; None: all of it.
+    `every` [s] is how far apart probes are read, `watched` what they and frames look at; None: all of it. A state to
+    start from was `made_with` the parameters of a model.
     """
     model = system.model
     yield from dict.fromkeys(_sizes(system, u))
@@ -44,10 +50,14 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
     yield from same_species(model.mechanisms)
     yield from exchanged_names(model.mechanisms)
     yield from species_without_part(system)
-    yield from stuck_species(system)
+    yield from stuck_species(system, until)
+    yield from set_in_at_once(system, u, made_with)
+    yield from ledgers_read(system)
+    yield from hardly_diffusing(system, until)
     yield from late_events(system, until)
     yield from late_trains(system, until)
     yield from idle_mechanisms(system, until)
+    yield from drains_without_end(system, until)
     if not model.left_out:
         yield from unused_species(system, model.species if watched is None else watched)
         yield from unread_sources(system, model.species if watched is None else watched)

@@ -5,6 +5,8 @@ from dataclasses import fields, is_dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from spatial._engine.system.right_hand_side import System
 from spatial.model import Species, events_of
 from spatial.reading.no_effect import is_zero_by_choice
@@ -39,6 +41,19 @@ def species_without_part(system: System) -> Iterator[str]:
             if species in system.model.species and species not in {*term.reads, *term.changes}:
                 yield (f"{type(mechanism).__name__} on {mechanism.where.name!r} neither reads nor changes "
                        f"{species.name!r}, its {name}; is a gain missing in its rates?")
+
+
+def ledgers_read(system: System) -> Iterator[str]:
+    """Yield a sentence for each ledger that is read as if it were a concentration, by a mechanism that changes it.
+
+    A ledger counts what has come and gone: it may be negative, begins at 0, and does not diffuse.
+    """
+    for term in system.terms:
+        for species in term.reads:
+            is_ledger = species.signed and species.unit == "uM" and species.D == 0 and not np.any(species.initial)
+            if is_ledger and species in term.changes and species.place.dimension == 3:
+                yield (f"{type(term.mechanism).__name__} on {term.mechanism.where.name!r} reads {species.name!r}, a "
+                       "ledger, as a concentration; is it meant for another field?")
 
 
 def _held(mechanism: Any) -> Mapping[str, Species]:

@@ -20,14 +20,16 @@ _ALIKE = 1.5  # times: as near as this two potentials may be meant for each othe
 _HARDLY = 1e-4  # of the D of another species in the same place, below which a D is hardly meant
 _SWAPPED = 10.0  # times better, in all, that two values fit as each other than as themselves
 _UNRESOLVED = 1e5  # times the largest first value from which a scale hides what a species does
-_NOTHING = 1e-10  # of what it is compared with: less is nothing, not another unit
+_NOTHING = 1e-13  # of what it is compared with: less is nothing, not another unit
 _ROUNDING = 1e-6  # of a scale: what begins lower begins at nothing
-_SMALLEST, _LARGEST = 1 * nm, 1e4 * um  # the side of a cube or square as large as a place
+_SMALLEST, _LARGEST = 5 * nm, 1e4 * um  # the side of a cube or square as large as a place
 MOST = 300 * mM
 """Of what diffuses: twice the ions of a cell or of the blood."""
 
 _THINNEST = 0.5 * nm  # volume over area where a membrane lets something through
 _IMMENSE = 1e6 * uM  # anywhere: more than there can be of a solute, or of molecules at a point
+_LARGE_MOLECULE = 50.0  # um^2/s: what diffuses no faster weighs some thousand Da, as proteins and dextrans do
+_DENSE = 30 * mM  # of such molecules: more mass than there is room for
 _WEIGHTY = 10.0  # scale of a part or a weight, from which it is most often in per cent
 
 
@@ -35,16 +37,18 @@ def far_from_defaults(mechanism: Mechanism, states: Sequence[State]) -> Iterator
     """Yield a sentence for each number of a mechanism, or species in its stead, that is far from its default."""
     for thing, name in with_parts(mechanism):
         for field in fields(thing):
-            default, sized = _default(field), sized_of(field)
+            default, sized = _reference(field, mechanism), sized_of(field)
             if default is None:
                 continue
             value = getattr(thing, field.name)
+            known = "default" if default == _default(field) else "usual value"
             if not isinstance(value, Species):
-                yield from _far(f"{name}: {field.name} is", value, default, sized.far, "its default")
+                from_below = sized.from_below or not sized.usual
+                yield from _far(f"{name}: {field.name} is", value, default, sized.far, f"its {known}", from_below)
                 continue
             for begins in _begins(value, states):
                 yield from _far(f"{name}: {field.name}, {value.name!r}, begins at", begins, default, sized.far,
-                                "the default")
+                                f"the {known}")
 
 
 def other_signs(mechanism: Mechanism, states: Sequence[State]) -> Iterator[str]:
@@ -80,6 +84,9 @@ def far_from_parameters(mechanism: Mechanism, states: Sequence[State]) -> Iterat
                     yield (f"{name}: {value.name!r}, its {sized.beside}, may fall below zero, as a ledger may; is it a "
                            "concentration?")
                 for begins in _begins(value, states):
+                    if sized.even_zero and not np.any(begins):
+                        yield (f"{value.name!r} in {value.place.name!r} begins at 0, where {whose} is {reference:g}; "
+                               "is its first value missing?")
                     yield from _far(f"{value.name!r} in {value.place.name!r} begins at", begins, reference,
                                     _FAR_FROM_SIZE, whose, sized.from_below)
             else:
@@ -146,6 +153,9 @@ def far_from_all(species: Iterable[Species], states: Sequence[State]) -> Iterato
         if one.D > 0 and one.unit == "uM" and largest > MOST:
             yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, more than {MOST:g} uM; is its "
                    "unit right?")
+        elif 0 < one.D <= _LARGE_MOLECULE and one.unit == "uM" and largest > _DENSE:
+            yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g} uM, and with D = {one.D:g} um^2/s "
+                   f"it is a large molecule, of which there is no room for {_DENSE:g} uM; is its unit right?")
         elif one.unit == "uM" and largest > _IMMENSE:
             yield (f"{one.name!r} in {one.place.name!r} begins at {largest:.4g}, more than {_IMMENSE:g}; is its unit "
                    "right?")
@@ -208,6 +218,14 @@ def far_from_any_shape(system: System, u: Floats) -> Iterator[str]:
         if depth < _THINNEST:
             yield (f"{where.name!r} has {where.total:.3g} um^2 for {volume:.3g} um^3 of {place.name!r}, which makes it "
                    f"{depth:.3g} um deep; is one of them in another unit?")
+
+
+def _reference(field: Field[Any], mechanism: Mechanism) -> float | None:
+    """What the values of a field are compared with: what is usual where a mechanism acts, or its default."""
+    sized = sized_of(field)
+    if sized.in_volume and mechanism.where.dimension == 3:
+        return sized.in_volume
+    return sized.usual or _default(field)
 
 
 def _default(field: Field[Any]) -> float | None:

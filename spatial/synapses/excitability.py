@@ -150,7 +150,7 @@ class RateNeuron:
     drive: Held = -3.0  # I, a number or a species; choice, 0.5 Hz at rest
     release: Held = 0.0  # p, a number or a species; choice, 0 is without synapses onto itself
     w: float = 0.15  # weight of its own release; biophysics F1
-    rest: float = sized(3.082 * mM, beside="potassium")  # K+ of the ECS at which it has no effect; Halnes 2013
+    rest: float = sized(3.082 * mM, beside="potassium", even_zero=True)  # K+ without effect; Halnes 2013
     g_K: float = 0.5 / mM  # drive by K+; choice
     tau: float = 20 * ms  # of the rate; choice
     ceiling: float = 200 * Hz  # a spike needs 5 ms; choice

@@ -58,7 +58,7 @@ class PassiveMembrane:
     V: Species  # signed [mV]
     E: Held = sized(-70 * mV, beside="V")  # resting potential; Song & Abbott 2000
     tau: float = 20 * ms  # Song & Abbott 2000
-    current: Held = 0.0 * pA  # injected; choice, none
+    current: Held = sized(0.0 * pA, usual=100 * pA, far=200.0)  # injected; choice, none
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("E", "current"), above_zero=("tau",))
@@ -89,7 +89,7 @@ class LIF:
     reset: Held = -60 * mV  # Song & Abbott 2000
     tau: float = 20 * ms  # Song & Abbott 2000
     tau_ref: float = 2 * ms  # choice
-    current: Held = 0.0 * pA  # injected; choice, none
+    current: Held = sized(0.0 * pA, usual=100 * pA, far=200.0)  # injected; choice, none
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("E", "threshold", "reset", "current"), above_zero=("tau", "tau_ref"))
@@ -155,7 +155,7 @@ class AdEx:
     b: float = 80.5 * pA  # adaptation by a spike; Brette & Gerstner 2005
     reset: Held = -70.6 * mV  # Brette & Gerstner 2005
     peak: Held = -30.4 * mV  # V_T + 10 D, from where C/g e^-10 = 0.4 us are left to any other peak; choice
-    current: Held = 0.0 * pA  # injected; choice, none
+    current: Held = sized(0.0 * pA, usual=100 * pA, far=200.0)  # injected; choice, none
 
     def __post_init__(self) -> None:
         checks.parameters(self, may_be_negative=("E", "V_T", "reset", "peak", "current"),

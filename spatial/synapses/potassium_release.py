@@ -33,7 +33,7 @@ class PotassiumRelease:
     sodium: Species | None = None  # ECS
     sodium_inside: Species | None = None  # in the neuron, or a ledger, signed
     axon: Ints | None = None  # (n,) which train each element follows; None: each its own
-    per_spike: float = sized(LEAST, far=1e6)  # times 1.3-4 in real action potentials, M
+    per_spike: float = sized(LEAST, usual=100 * LEAST, far=1e5)  # times 1.3-4 in real action potentials, M
 
     def __post_init__(self) -> None:
         checks.parameters(self)
