@@ -29,6 +29,7 @@ from spatial._engine.system.events import Deposit, Flags
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.compiled import compiled
+from spatial.draws import address_of, generator_at
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Channels, Gains, Mechanism, Reaction, Reactions, Species, events_of
@@ -147,7 +148,7 @@ class MasterEquation:
         for walker in self.walkers:
             where, how = walker.index, walker.hops
             moved = N[where]
-            walk(how.begins, how.neighbours, how.upto, how.leaving, walker.D, dt, moved, rng)
+            walk(how.begins, how.neighbours, how.upto, how.leaving, walker.D, dt, moved, address_of(rng))
             N[where] = moved
             u[where] = moved * self.one[where]
 
@@ -159,7 +160,7 @@ class MasterEquation:
             rates = rates or self._rates(player, u, t)
             rate = rates[channel.number]
             if rate.any() and play(rate, channel.index, channel.change, channel.limits, channel.meets, self.one,
-                                   dt, N, u, rng):
+                                   dt, N, u, address_of(rng)):
                 rates = None
 
     def _rates(self, player: _Player, u: Floats, t: float) -> list[Floats]:
@@ -183,14 +184,15 @@ class MasterEquation:
 
 @compiled()
 def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, one: Floats, dt: float, N: Ints,
-         u: Floats, rng: np.random.Generator) -> int:
+         u: Floats, address: int) -> int:
     """Let one reaction happen for a time dt [s] at rate (n,) [1/s], in place; how often it did.
 
     While it goes on its rate falls with what it takes: in proportion to the sets of molecules that can meet,
     or, where only one of them sets the rate, to the number of times for which the rest suffices. Where several of
     one species meet, a rate in proportion to a power of their concentration counts each with itself, which no
-    molecule meets.
+    molecule meets. The generator is given by its address (`draws.address_of`).
     """
+    rng = generator_at(address)
     per_set = np.zeros(len(rate))
     for i in range(len(rate)):
         if rate[i] > 0.0 and left(index, change, limits, N, i) > 0:
