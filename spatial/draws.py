@@ -9,7 +9,6 @@ the same.
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -35,7 +34,7 @@ def generator_at(typing_context, address):  # type: ignore[no-untyped-def]
         made = cgutils.create_struct_proxy(generator)(context, builder)  # no Python object: all else is null
         inner = cgutils.create_struct_proxy(types.NumPyRandomBitGeneratorType("its bits"))(context, builder)
         for number, name in enumerate(_PARTS):
-            place = builder.gep(parts, [ir.Constant(ir.IntType(32), number)])
+            place = builder.gep(parts, [context.get_constant(types.int32, number)])
             setattr(inner, name, builder.load(place))
         inner.state_address = inner.state
         made.bit_generator = inner._getvalue()

@@ -175,8 +175,9 @@ class IP3RChannels:
         while point < len(counts):
             if noted == len(times):
                 times, events = np.concatenate((times, times)), np.concatenate((events, events))
-            noted, point, first = _walk(counts, clocks, rates, start, end, self.scheme.open, self.scheme.together, horizon,
-                                        self.exact, noted, point, first, times, events, address_of(rng))
+            noted, point, first = _walk(
+                counts, clocks, rates, start, end, self.scheme.open, self.scheme.together, horizon, self.exact, noted,
+                point, first, times, events, address_of(rng))
         times, events = times[:noted], events[:noted]
         return ChannelPath(self, first, times, events[:, 0], events[:, 1], events[:, 2])
 
