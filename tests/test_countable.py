@@ -19,7 +19,9 @@ from spatial.geometry.place import Floats, Place
 from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.mechanisms.adenosine_transport import AdenosineUptake
 from spatial.mechanisms.buffer import Buffer
+from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.exocytosis import BinomialExocytosis, Exocytosis
+from spatial.mechanisms.injection import Injection
 from spatial.mechanisms.mglur import GqReceptor
 from spatial.mechanisms.pmca import PMCA
 from spatial.mechanisms.serca import SERCA
@@ -455,3 +457,36 @@ def test_what_the_bound_of_20_molecules_is_worth():
     for n in (1, 2, 4):
         for start in (1.0, 3.0):
             assert flux_of_law(start, 1.0, n, 20 * molecule) == pytest.approx(1.0, abs=0.08 if n == 4 else 0.055)
+
+
+# Numbers too large to be counted
+
+def test_more_molecules_than_can_be_counted_are_refused_before_the_run():
+    place = pool("sea", [1e16])
+    A, B = Species("A", place, 1.0), Species("B", place)
+    with pytest.raises(InputError, match=r"'A' in 'sea' has 6e\+18 molecules .* at the start, more than can be"):
+        simulate(Model([A, B], [Conversion(place, A, B, 1.0)]), 0.1, method="stochastic")
+
+
+def test_what_brings_more_than_can_be_drawn_in_a_slice_is_refused_not_left_out():
+    """The Poisson number of so large a mean does not fit into 64 bits: it came out below zero, and nothing happened."""
+    place = pool("pond", [1e7])
+    A = Species("A", place)
+    with pytest.raises(InputError, match=r"Injection in 'pond' .* 6.02e\+21 events per second, which is no number"):
+        simulate(Model([A], [Injection(place, A, flux=1e12)]), 0.01, method="stochastic")
+
+
+def test_what_grows_beyond_what_can_be_counted_is_refused():
+    place = pool("pond", [1e7])
+    A = Species("A", place)
+    source = Injection(place, A, flux=1e8)  # 6e17 molecules per second
+    with pytest.raises(InputError, match=r"'A' in 'pond' has 9e\+15 molecules in an element now, more than can be"):
+        simulate(Model([A], [source]), 0.1, method="stochastic", tolerance=Tolerance(longest=1e-3))
+
+
+def test_slices_too_short_to_move_time_are_refused():
+    place = pool("pond", [1.0])
+    A, B = Species("A", place, 1.0), Species("B", place)
+    with pytest.raises(InputError, match="steps are 0 s long, so that the run would take inf of them"):
+        simulate(Model([A, B], [Conversion(place, A, B, 1e300), Conversion(place, B, A, 1e300)]), 0.1,
+                 method="stochastic", tolerance=Tolerance(most_steps=100))

@@ -20,10 +20,10 @@ from spatial.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spatial"
-FLOORS = ["checks", "units", "compiled", "laws", "frozen", "pickling", "geometry", "model", "parts", "parameters",
-          "view", "mechanisms", "synapses", "_engine.operators", "_engine.system", "_engine.linear", "_engine.methods",
-          "_engine.stepping", "reading", "observe", "run_arguments", "simulate", "analysis", "output",
-          "scenarios.parts", "scenarios", "cli", "__main__"]
+FLOORS = ["checks", "units", "compiled", "draws", "laws", "frozen", "pickling", "geometry", "model", "parts",
+          "parameters", "view", "mechanisms", "synapses", "_engine.operators", "_engine.system", "_engine.linear",
+          "_engine.methods", "_engine.stepping", "reading", "observe", "run_arguments", "simulate", "analysis",
+          "output", "scenarios.parts", "scenarios", "cli", "__main__"]
 DOORS = {"__init__", "_engine"}  # they hold no code of their own
 HEAVY = ["brian2", "fipy", "gmsh", "matplotlib", "meshio", "pyvista", "vtk", "vtkmodules"]
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -28,6 +28,7 @@ from spatial._engine.operators.jump_rates import hops, nonnegative, walk
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError
+from spatial.draws import address_of
 from spatial.geometry import shapes
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
@@ -653,11 +654,11 @@ def test_jumps_per_second(record_property):
     place = grid("cytosol", [0, 0, 0], [1, 1, 1], 0.05)
     how, rng = hops(place), np.random.default_rng(18)
     N = rng.poisson(2.0, len(place))
-    kept = N.sum()
+    kept, address = N.sum(), address_of(rng)
     args = (how.begins, how.neighbours, how.upto, how.leaving, 10.0)
-    walk(*args, 1e-9, N, rng)
+    walk(*args, 1e-9, N, address)
     began = time.perf_counter()
-    jumps = sum(walk(*args, 1e-4, N, rng) for _ in range(10))
+    jumps = sum(walk(*args, 1e-4, N, address) for _ in range(10))
     record_property("jumps per second", jumps / (time.perf_counter() - began))
     expected = kept * 10 * 1e-4 * 10.0 * (how.leaving @ place.measure) / place.total
     assert jumps == pytest.approx(expected, rel=0.02)

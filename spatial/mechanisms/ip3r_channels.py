@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from spatial import checks
 from spatial.compiled import compiled
+from spatial.draws import address_of, generator_at
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Channels, Concentrations, Event, Gains, Reaction, Species
 from spatial.units import MOLECULES, s, uM
 
 Ligand = Literal["none", "calcium", "IP3"]
+
+_ROOM = 64  # transitions in a path for which there is room at first
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,17 @@ class IP3RChannels:
     def walk(self, c: Concentrations, t: float, horizon: float, rng: np.random.Generator) -> "ChannelPath":
         """What the channels do, up to the first that opens or closes (the whole horizon if not `exact`)."""
         start, end = self.ends
-        return ChannelPath(self, *_walk(
-            self._counts(c), self.scheme.rates(self._felt(c), c[self.ip3]), start, end,
-            self.scheme.open, self.scheme.together, horizon, self.exact, rng))
+        counts, rates = self._counts(c), self.scheme.rates(self._felt(c), c[self.ip3])
+        clocks, times, events = np.zeros(len(counts)), np.empty(_ROOM), np.empty((_ROOM, 3), np.int64)
+        noted, point, first = 0, 0, np.inf
+        while point < len(counts):
+            if noted == len(times):
+                times, events = np.concatenate((times, times)), np.concatenate((events, events))
+            noted, point, first = _walk(
+                counts, clocks, rates, start, end, self.scheme.open, self.scheme.together, horizon, self.exact, noted,
+                point, first, times, events, address_of(rng))
+        times, events = times[:noted], events[:noted]
+        return ChannelPath(self, first, times, events[:, 0], events[:, 1], events[:, 2])
 
     def reactions(self, c: Concentrations, t: float) -> Sequence[Reaction]:
         """Every transition, and one Ca2+ at a time through open channels.
@@ -239,18 +250,27 @@ class ChannelPath:
 
 
 @compiled()
-def _walk(counts: Ints, rates: Floats, start: Ints, end: Ints, open_state: int, together: int, horizon: float,
-          exact: bool, rng: np.random.Generator) -> Any:
-    """Gillespie's direct method at each point: (first, times, points, transitions, opened) up to `horizon`."""
-    times, events = np.empty(64), np.empty((64, 3), np.int64)
-    weights, last, k, first, limit = np.empty(len(start)), len(start) - 1, 0, np.inf, horizon
-    for point in range(len(counts)):
-        held, t = counts[point].copy(), 0.0
+def _walk(counts: Ints, clocks: Floats, rates: Floats, start: Ints, end: Ints, open_state: int, together: int,
+          horizon: float, exact: bool, noted: int, point: int, first: float, times: Floats, events: Ints,
+          address: int) -> tuple[int, int, float]:
+    """Gillespie's direct method at each point from `point` on, up to `horizon`: (noted, point, first).
+
+    What happens is put into `times` and `events` (point, transition, channels opened), after those `noted`. Where
+    these are full it returns before the next draw; the call goes on with the `counts` (n, states) and `clocks` (n,)
+    as they then are. (An array made here would come to Python by way of code that an interrupt breaks off.)
+    """
+    rng = generator_at(address)
+    weights, last, limit = np.empty(len(start)), len(start) - 1, min(horizon, first)
+    while point < len(counts):
+        held, t = counts[point], clocks[point]
         while True:
             weights[:] = held[start] * rates[point]
             total = weights.sum()
             if total <= 0.0:
                 break
+            if noted == len(times):
+                clocks[point] = t
+                return noted, point, first
             t += rng.standard_exponential() / total
             if t > limit:
                 break
@@ -264,14 +284,13 @@ def _walk(counts: Ints, rates: Floats, start: Ints, end: Ints, open_state: int, 
             held[start[pick]] -= 1
             held[end[pick]] += 1
             opened = held[open_state] // together - was // together
-            if k == len(times):
-                times, events = np.concatenate((times, times)), np.concatenate((events, events))
-            times[k], events[k] = t, (point, pick, opened)
-            k += 1
+            times[noted], events[noted] = t, (point, pick, opened)
+            noted += 1
             if opened != 0 and exact:
                 first = limit = t
                 break
-    return first, times[:k], events[:k, 0], events[:k, 1], events[:k, 2]
+        point += 1
+    return noted, point, first
 
 
 def at_rest(scheme: Scheme, channels: Ints, calcium: float, ip3: float, rng: np.random.Generator) -> Ints:

@@ -27,6 +27,9 @@ from spatial.view import View, reading
 ENOUGH = 20.0
 """Molecules at the half-activation of a concentration law, from which its mean is right to 5 per cent."""
 
+MOST = 2.0**53
+"""Molecules in an element up to which doubles, in which the state is kept, count every one."""
+
 _TRIED = np.r_[0.0, 2.0 ** np.arange(-10, 7)]  # molecules in each element
 _WHOLE = 10  # of those above zero, the first whole number
 _MANY = 2.0**20  # molecules: what is zero there has a ceiling
@@ -136,6 +139,7 @@ def per_unit(species: Species) -> float:
 def check_countable(counting: Counting) -> None:
     """Raise `InputError`, by name, for what is known to come out wrong where molecules are counted in slices."""
     _check_thresholds(counting.system)
+    check_numbers(counting, counting.start, "at the start")
     for mechanism in counting.system.model.mechanisms:
         for law in laws_of(mechanism):
             if law.species in counting.system.layout.columns and counting.counts(law.species):
@@ -155,6 +159,22 @@ def _check_thresholds(system: System) -> None:
         raise InputError(f"{type(mechanism).__name__} acts where something rises through a threshold; where molecules "
                          "are counted that is looked at only at the ends of slices, which miss rises and fall for "
                          f"noise; {_INSTEAD}")
+
+
+def check_numbers(counting: Counting, state: Floats, when: str) -> None:
+    """Raise `InputError` where a state (size,) holds more molecules than can be counted one by one.
+
+    Beyond, whole numbers of 64 bits would turn negative, and a molecule more or less would be lost in rounding.
+    """
+    with np.errstate(all="ignore"):
+        molecules = np.where(counting.counted, np.abs(state / counting.one), 0.0)
+    worst = int(np.argmax(molecules))  # the first that is no number, if there is one
+    if molecules[worst] <= MOST:
+        return
+    species = counting.system.layout.species_at(worst)
+    raise InputError(f"{species.name!r} in {species.place.name!r} has {molecules[worst]:.2g} molecules in an element "
+                     f"{when}, more than can be counted one by one, {MOST:.2g}; check its unit and the size of the "
+                     f"place, or {_INSTEAD}")
 
 
 def _check_law(counting: Counting, mechanism: Mechanism, species: Species, K: float | Floats, n: float) -> None:

@@ -22,13 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from spatial._engine.methods.countable import Counting, check_countable, per_unit, reactions_of
+from spatial._engine.methods.countable import MOST, Counting, check_countable, check_numbers, per_unit, reactions_of
 from spatial._engine.methods.encounters import fastest_at_rest
 from spatial._engine.operators.jump_rates import Hops, hops, walk
 from spatial._engine.system.events import Deposit, Flags
 from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, positive
 from spatial.compiled import compiled
+from spatial.draws import address_of, generator_at
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import Channels, Gains, Mechanism, Reaction, Reactions, Species, events_of
@@ -102,8 +103,14 @@ class MasterEquation:
         return u
 
     def numbers(self, u: Floats) -> Ints:
-        """(size,) molecules in each element; 0 for what is not counted."""
-        return np.where(self.counted, np.rint(u / self.one), 0.0).astype(np.int64)
+        """(size,) molecules in each element; 0 for what is not counted.
+
+        Raises `InputError` where there are more than can be counted one by one.
+        """
+        N = np.where(self.counted, np.rint(u / self.one), 0.0)
+        if not np.abs(N).max(initial=0.0) <= MOST:
+            check_numbers(Counting(self.system, u, self.counted, self.one), u, "now")
+        return N.astype(np.int64)
 
     def advance(self, u: Floats, t: float, stop: float, rng: np.random.Generator,
                 longest: float = inf) -> tuple[Floats, float]:
@@ -147,7 +154,7 @@ class MasterEquation:
         for walker in self.walkers:
             where, how = walker.index, walker.hops
             moved = N[where]
-            walk(how.begins, how.neighbours, how.upto, how.leaving, walker.D, dt, moved, rng)
+            walk(how.begins, how.neighbours, how.upto, how.leaving, walker.D, dt, moved, address_of(rng))
             N[where] = moved
             u[where] = moved * self.one[where]
 
@@ -158,8 +165,13 @@ class MasterEquation:
         for channel in channels:
             rates = rates or self._rates(player, u, t)
             rate = rates[channel.number]
-            if rate.any() and play(rate, channel.index, channel.change, channel.limits, channel.meets, self.one,
-                                   dt, N, u, rng):
+            if not rate.any():
+                continue
+            happened = play(rate, channel.index, channel.change, channel.limits, channel.meets, self.one, dt, N, u,
+                            address_of(rng))
+            if happened < 0:
+                raise InputError(_uncountable(player, channel, rate, t))
+            if happened:
                 rates = None
 
     def _rates(self, player: _Player, u: Floats, t: float) -> list[Floats]:
@@ -183,20 +195,25 @@ class MasterEquation:
 
 @compiled()
 def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, one: Floats, dt: float, N: Ints,
-         u: Floats, rng: np.random.Generator) -> int:
+         u: Floats, address: int) -> int:
     """Let one reaction happen for a time dt [s] at rate (n,) [1/s], in place; how often it did.
 
+    It returns -1, with part of it done, where a rate is no number, or would bring more than can be counted: the numbers
+    drawn would be those of a rate that does not fit into 64 bits, which is none.
     While it goes on its rate falls with what it takes: in proportion to the sets of molecules that can meet,
     or, where only one of them sets the rate, to the number of times for which the rest suffices. Where several of
     one species meet, a rate in proportion to a power of their concentration counts each with itself, which no
-    molecule meets.
+    molecule meets. The generator is given by its address (`draws.address_of`).
     """
+    rng = generator_at(address)
     per_set = np.zeros(len(rate))
     for i in range(len(rate)):
         if rate[i] > 0.0 and left(index, change, limits, N, i) > 0:
             per_set[i] = rate[i] / drawn_sets(index, change, limits, meets, N, i)
     happened = 0
     for i in range(len(rate)):
+        if not rate[i] * dt <= MOST:
+            return -1
         most = left(index, change, limits, N, i)
         if rate[i] <= 0.0 or most == 0:
             continue
@@ -305,6 +322,15 @@ def strain(rate: Floats, index: Ints, change: Ints, limits: Flags, N: Ints, flow
             all_events += rate[i]
             hazards += rate[i] * rate[i] / often
     return hazards / all_events if all_events > 0.0 else 0.0
+
+
+def _uncountable(player: _Player, channel: _Channel, rate: Floats, t: float) -> str:
+    """Return what to say of a rate (n,) [1/s] at which more happens in a slice than can be counted."""
+    worst = int(np.argmax(rate))  # the first that is no number, if there is one
+    where = player.mechanism.where
+    return (f"{type(player.mechanism).__name__} in {where.name!r} at t = {t:g} s near {where.position(worst)} has a "
+            f"reaction at a rate of {rate[worst]:.3g} events per second, which is no number that can be counted; check "
+            "its values and their units")
 
 
 def master_equation(system: System, hazard: float = HAZARD, dwell: float = DWELL, start: Floats | None = None,

@@ -17,6 +17,7 @@ import numpy as np
 
 from spatial._engine.operators.diffusion import stiffness
 from spatial.compiled import compiled
+from spatial.draws import generator_at
 from spatial.geometry.place import Floats, Ints, Place
 
 _DRIFT = 0.7  # weight of the first moments against the second; by measurement, between D too small and too large
@@ -125,11 +126,13 @@ def _next(begins: Ints, neighbours: Ints, upto: Floats, i: int, rng: np.random.G
 
 @compiled()
 def walk(begins: Ints, neighbours: Ints, upto: Floats, leaving: Floats, D: float, dt: float, N: Ints,
-         rng: np.random.Generator) -> int:
+         address: int) -> int:
     """Let each of the (n,) numbers of molecules jump for a time dt [s], in place; the number of jumps.
 
     Exact for every dt: how many leave their element at all is binomial, and each of those walks alone.
+    The generator is given by its address (`draws.address_of`).
     """
+    rng = generator_at(address)
     arrived = np.zeros(len(N), np.int64)
     jumps = 0
     for i in range(len(N)):

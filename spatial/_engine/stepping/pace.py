@@ -1,5 +1,7 @@
 """Whether a run will ever end: how many steps it would take at the pace that it has."""
 
+from math import inf
+
 from spatial._engine.stepping.stepper import Stepper
 from spatial.checks import InputError
 
@@ -20,7 +22,7 @@ class Pace:
         if self._steps % looked:
             return
         length, self._since = (stepper.t - self._since) / looked, stepper.t
-        expected = self._steps + (self._until - stepper.t) / length
+        expected = self._steps + (self._until - stepper.t) / length if length > 0.0 else inf
         if expected > self._most:
             raise InputError(f"at t = {stepper.t:g} s steps are {length:.2g} s long, so that the run would take "
                              f"{expected:.2g} of them, more than most_steps = {self._most:g}: {stepper.hardest()}; "
