@@ -22,7 +22,7 @@ class PotassiumUptake:
     sodium: Species | None = None  # ECS
     given: Species | None = None  # ledger of the Na+ that came instead, signed
     rest: float = sized(3.082 * mM, beside="potassium", even_zero=True)  # Halnes 2013
-    rate: float = sized(0.029 * um / s, in_volume=1 / s)  # 2.9e-8 m/s; Halnes 2013
+    rate: float = sized(0.029 * um / s, in_volume=10 / s, far=150.0)  # 2.9e-8 m/s; Halnes 2013
 
     def __post_init__(self) -> None:
         checks.parameters(self)

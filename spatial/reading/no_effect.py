@@ -43,7 +43,7 @@ def stuck_species(system: System, until: float) -> Iterator[str]:
             continue
         made = {one for event in events for one in event.changes if not np.any(one.initial)}
         for one in term.changes:
-            if any(_has_gain(term, state, one, _times(events, until), sign=1.0) for state in tried):
+            if any(_has_gain(term, state, one, _times(events, until), least=0.0) for state in tried):
                 made.add(one)
         let_out |= {one: type(mechanism).__name__ for one in made if one.place is not mechanism.where}
     for species in system.model:
@@ -212,25 +212,30 @@ def _gains(term: Term, state: Concentrations, times: Sequence[float]) -> set[Spe
 
 
 def drains_without_end(system: System, until: float) -> Iterator[str]:
-    """Yield a sentence for each mechanism that takes from a species as much as ever when there is little left."""
+    """Yield a sentence for each mechanism that takes from a species as much as ever when there is little left.
+
+    What is so much that a run cannot take it all may be seen as endless, and what is exchanged for another species
+    follows that one.
+    """
     tried = trials(system.model)
     for term in system.terms:
         where = term.mechanism.where
         for species in term.changes:
-            if species.signed or species in term.reads:
+            given = [other for other in term.changes if other is not species and not other.signed]
+            if species.signed or species in term.reads or given:
                 continue
             without = [_Only(state, set(system.model.species) - {species}) for state in tried]
             times = _times(events_of(term.mechanism), until)
-            if all(_has_gain(term, state, species, times, sign=-1.0) for state in without):
+            if all(_has_gain(term, state, species, times, -species.typical / until) for state in without):
                 yield (f"{type(term.mechanism).__name__} on {where.name!r} takes from {species.name!r} without reading "
                        "how much there is, down to below zero; a ledger is a species with signed=True, and what else "
                        "is taken depends on its amount; is another species meant?")
 
 
-def _has_gain(term: Term, state: Concentrations, species: Species, times: Sequence[float], sign: float) -> bool:
-    """Whether a species gains by a mechanism, or loses with a `sign` of -1, at one of these times, in a state.
+def _has_gain(term: Term, state: Concentrations, species: Species, times: Sequence[float], least: float) -> bool:
+    """Whether a species gains more than the `least` [1/s] by a mechanism at one of these times, in a state.
 
-    False where it cannot be asked.
+    With a `least` below zero, whether it loses more. False where it cannot be asked.
     """
     with np.errstate(all="ignore"):
         for t in times:
@@ -238,7 +243,8 @@ def _has_gain(term: Term, state: Concentrations, species: Species, times: Sequen
                 gain = term.mechanism.rates(View(state, term.mechanism.where), t).get(species, 0.0)
             except Exception:
                 return False
-            if np.any(sign * np.asarray(gain) > 0):
+            change = to_concentration(gain, term.mechanism.where, species.place)
+            if np.any(change < least if least < 0 else change > least):
                 return True
     return False
 
