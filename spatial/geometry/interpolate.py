@@ -70,7 +70,7 @@ def _nearest(place: Place, positions: Floats, what: str) -> Ints:
 
 def _neighbours(place: Place) -> Ints | None:
     """(n, 3, 2) the element joined to each before and behind it along x, y, z, -1 for none; None without such rows."""
-    if not len(place.links):
+    if not len(place.links) or (place.dimension == 2 and not len(place.sides)):
         return None
     one, other = place.links.T
     way = place.centres[other] - place.centres[one]

@@ -40,7 +40,7 @@ def stuck_species(system: System) -> Iterator[str]:
             let_out |= {one: type(term.mechanism).__name__ for one in changed if one.place is not term.mechanism.where}
     for species in system.model:
         is_still = species.D == 0 and species not in system.model.fipy_terms and not np.any(species.initial)
-        if is_still and species in let_out and len(species.place.links):
+        if is_still and species in let_out and species.place.dimension == 3 and len(species.place.links):
             yield (f"{species.name!r} does not diffuse in {species.place.name!r}, since its D is 0, and stays where "
                    f"{let_out[species]} lets it out; give it a D")
 

@@ -51,7 +51,8 @@ def _moments(place: Place) -> Floats:
     for end, sign in ((0, 1.0), (1, -1.0)):
         V = place.measure[place.links[:, end], None]
         weight = np.sqrt(V / place.measure.mean()) / (2 * V)
-        found[:, end, :3] = _DRIFT * weight * sign * x * np.cbrt(V)
+        width = np.sqrt(V) if place.dimension == 2 else np.cbrt(V)
+        found[:, end, :3] = _DRIFT * weight * sign * x * width
         found[:, end, 3:] = weight * second
     return found
 
