@@ -1,0 +1,275 @@
+"""Diffusion along membranes: laws, closed forms, exchange with the volume, and the other engines."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.sparse import diags
+from scipy.sparse.linalg import eigsh
+from scipy.spatial import Delaunay
+from scipy.special import spherical_jn
+from toy_places import icosphere, sphere, under_an_apex
+
+from spatial._engine.methods.tolerance import Tolerance
+from spatial._engine.operators.diffusion import stiffness
+from spatial.checks import InputError
+from spatial.geometry import shapes
+from spatial.geometry.discretise import discretise
+from spatial.geometry.load import load
+from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.model import Model, Reaction, Species
+from spatial.observe.probes import each, total, weighted_sum
+from spatial.simulate import simulate
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"
+D = 0.3  # um^2/s
+
+
+def sheet(length: float, width: float, spacing: float, jitter: float = 0.0) -> Mesh:
+    """A flat membrane in the plane z = 0, from the origin, in triangles whose inner corners are moved at random."""
+    axes = [np.linspace(0, side, round(side / spacing) + 1) for side in (length, width)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    inner = ((points > 0) & (points < [length, width])).all(axis=1)
+    moved = points + inner[:, None] * np.random.default_rng(1).uniform(-jitter, jitter, points.shape) * spacing
+    triangles = Delaunay(moved).simplices.astype(np.int64)
+    flat = np.column_stack([moved, np.zeros(len(moved))])
+    return discretise(under_an_apex(flat, triangles, (length / 2, width / 2, 1.0)))
+
+
+def rough(refinements: int) -> Mesh:
+    """A sphere whose points are moved along it at random and joined as before: many angles are obtuse."""
+    points, triangles = icosphere(refinements)
+    moved = points + np.random.default_rng(0).normal(scale=0.28 / 2 ** refinements, size=points.shape)
+    return discretise(under_an_apex(moved / np.linalg.norm(moved, axis=1)[:, None], triangles, (0.0, 0.0, 0.0)))
+
+
+def rates(place: Place, count: int) -> Floats:
+    """(count,) slowest rates of decay [1/s] at D = 1, without the one of what is even."""
+    K, M = stiffness(place).tocsc(), diags(place.measure).tocsc()
+    found = eigsh(K, k=count + 1, M=M, sigma=-0.05, return_eigenvectors=False)
+    return np.sort(found)[1:]
+
+
+def legendre(place: Place, degree: int) -> Floats:
+    """(n,) Y_1 or Y_2, not normalised, around the z-axis."""
+    z = place.centres[:, 2] / np.linalg.norm(place.centres, axis=1)
+    return z if degree == 1 else (3 * z ** 2 - 1) / 2
+
+
+# Laws
+
+@pytest.mark.parametrize("mesh", [lambda: sphere(2), lambda: rough(2), lambda: sheet(1.0, 0.6, 0.1, 0.3),
+                                  lambda: discretise(shapes.cylinder(0.25, 1.0, 0.15))],
+                         ids=["sphere", "rough sphere", "sheet", "cylinder"])
+def test_the_energy_of_a_linear_field_is_the_square_of_its_slope_along_the_membrane(mesh):
+    place = mesh()[PLASMA_MEMBRANE]
+    a, b, c = np.moveaxis(place.centres[place.cells], 1, 0)
+    normal = np.cross(b - a, c - a) / 2
+    area, slope = np.linalg.norm(normal, axis=1), np.array([2.0, -3.0, 5.0])
+    field = place.centres @ slope
+    expected = (slope @ slope * area - (normal @ slope) ** 2 / area).sum()
+    assert field @ stiffness(place) @ field == pytest.approx(expected, rel=1e-11)
+    assert abs(stiffness(place) - stiffness(place).T).max() == 0.0
+
+
+def test_on_a_flat_membrane_a_linear_field_is_in_balance_off_the_rim():
+    place = sheet(1.0, 0.6, 0.1, jitter=0.3)[PLASMA_MEMBRANE]
+    outflow = stiffness(place) @ (1.0 + place.centres @ [2.0, -3.0, 0.0])
+    inner = ((place.centres > 1e-9) & (place.centres < np.array([1.0, 0.6, 0]) - 1e-9))[:, :2].all(axis=1)
+    assert inner.sum() > 20
+    assert np.abs(outflow[inner]).max() < 1e-12 * np.abs(outflow).max()
+
+
+def test_from_any_start_amounts_are_kept_nothing_is_negative_and_all_becomes_even_whatever_the_angles():
+    place = rough(2)[PLASMA_MEMBRANE]
+    assert (place.transmissibility < 0).mean() > 0.08
+    first = np.zeros(len(place))
+    first[7] = 1e3
+    receptor = Species("receptor", place, first, D=D, unit="1/um^2")
+    run = simulate(Model([receptor]), 20.0, [total(receptor), each(receptor)], tolerance=Tolerance(1e-3))
+    assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
+    assert run["receptor"].min() >= 0.0
+    np.testing.assert_allclose(run["receptor"][-1], first[7] * place.measure[7] / place.total, rtol=1e-2)
+
+
+def test_membranes_that_meet_in_an_edge_are_places_of_their_own_and_one_name_is_one_place():
+    apart = discretise(shapes.cylinder(0.25, 0.5, 0.2))
+    wall, end = apart[PLASMA_MEMBRANE], apart["left end"]
+    assert {tuple(x) for x in wall.centres} & {tuple(x) for x in end.centres}
+    on_wall, on_end = Species("on wall", wall, 1.0, D=D), Species("on end", end, 0.0, D=D)
+    run = simulate(Model([on_wall, on_end]), 1.0, [total(on_wall), total(on_end)])
+    assert run["total on wall"][-1] == pytest.approx(wall.total, rel=1e-12)
+    assert run["total on end"][-1] == 0.0
+    box = discretise(shapes.box((0.5, 0.5, 0.5), 0.2))[PLASMA_MEMBRANE]
+    marked = Species("marked", box, (box.centres[:, 2] == 0.0) * 6.0, D=D)
+    run = simulate(Model([marked]), 20.0, [each(marked)])
+    np.testing.assert_allclose(run["marked"][-1], marked.initial @ box.measure / box.total, rtol=1e-2)
+
+
+def test_three_sheets_of_one_name_that_share_an_edge_exchange_through_it():
+    corners = np.array([[0.0, 0, 0], [0, 0, 1], [1, 0, 0], [-1, 1, 0], [-1, -1, 0], [-1, 0, 0.5]])
+    triangles = np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]])
+    place = discretise(under_an_apex(corners[:5], triangles, (-3.0, 0.1, 0.5)))[PLASMA_MEMBRANE]
+    outflow = stiffness(place) @ place.centres[:, 2]
+    assert place.centres[:, 2] @ outflow == pytest.approx(place.total, rel=1e-12)
+    receptor = Species("receptor", place, np.array([0.0, 0, 1, 0, 0]), D=1.0)
+    assert np.ptp(simulate(Model([receptor]), 50.0, [each(receptor)])["receptor"][-1]) < 1e-2
+
+
+def test_flat_triangles_are_refused():
+    corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [2, 0, 0]])
+    shape = under_an_apex(corners[:3], np.array([[0, 1, 2]]), (0.0, 0.0, 1.0))
+    shape = replace(shape, points=corners, membranes={"wall": np.array([[0, 1, 2], [0, 1, 4]])})
+    with pytest.raises(InputError, match="^'wall' has 1 flat triangles; repair the mesh first$"):
+        discretise(shape)
+
+
+# Closed forms
+
+def test_on_a_sphere_modes_decay_at_l_l_plus_1_D_over_R_squared_at_second_order(record_property):
+    radius, errors = 0.5, []
+    for refinements in (2, 3, 4):
+        found = rates(sphere(refinements, radius)[PLASMA_MEMBRANE], 8)
+        errors.append([found[:3].mean() * radius ** 2 / 2 - 1, found[3:].mean() * radius ** 2 / 6 - 1])
+        assert np.ptp(found[:3]) < 1e-6 * found[0]
+    errors = np.abs(errors)
+    order = np.log2(errors[:-1] / errors[1:])
+    record_property("errors", errors)
+    record_property("order", order)
+    assert errors[1:].max() < 0.01
+    assert order.min() > 1.9
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_a_run_follows_the_decay_of_Y_1_and_Y_2(degree):
+    place = sphere(3)[PLASMA_MEMBRANE]
+    shape = legendre(place, degree)
+    receptor = Species("receptor", place, 10.0 + 5.0 * shape, D=D, unit="1/um^2")
+    wave = weighted_sum("wave", "1", {receptor: shape * place.measure})
+    until = 1.0 / (degree * (degree + 1) * D)
+    run = simulate(Model([receptor]), until, [wave, total(receptor)], tolerance=Tolerance(1e-4))
+    even = 10.0 * (shape @ place.measure)
+    decayed = (run["wave"][-1] - even) / (run["wave"][0] - even)
+    assert -np.log(decayed) == pytest.approx(1.0, rel=0.01)
+    assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
+
+
+def test_obtuse_angles_leave_the_rate_right():
+    place = rough(4)[PLASMA_MEMBRANE]
+    assert (place.transmissibility < 0).mean() > 0.08
+    found = rates(place, 8)
+    np.testing.assert_allclose(found[:3], 2.0, rtol=0.002)
+    np.testing.assert_allclose(found[3:], 6.0, rtol=0.01)
+
+
+def test_a_rim_is_sealed_on_a_rectangle_and_on_a_disc():
+    length = 1.0
+    flat = sheet(length, 0.4, 0.05, jitter=0.3)[PLASMA_MEMBRANE]
+    np.testing.assert_allclose(rates(flat, 2), [np.pi ** 2, 4 * np.pi ** 2], rtol=0.01)
+    disc = discretise(shapes.cylinder(0.5, 0.2, 0.07))["left end"]
+    np.testing.assert_allclose(rates(disc, 2), (1.841184 / 0.5) ** 2, rtol=0.01)  # the first zero of J_1'
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What is in the cytosol binds to the membrane and lets go again."""
+
+    where: Place
+    free: Species
+    bound: Species
+    on: float  # um/s
+    off: float  # 1/s
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        net = self.on * c[self.free] - self.off * c[self.bound]
+        return {self.free: -net, self.bound: net}
+
+    def reactions(self, c: Any, t: float) -> list[Reaction]:
+        return [Reaction({self.free: -1, self.bound: 1}, self.on * c[self.free]),
+                Reaction({self.bound: -1, self.free: 1}, self.off * c[self.bound])]
+
+
+ON, OFF, IN_CYTOSOL = 2.0, 3.0, 1.0  # um/s, 1/s, um^2/s
+
+
+def rate_of_both() -> float:
+    """The slowest rate [1/s] of l = 1 in a ball of 1 um with a membrane that binds: j_1(k r) inside, M on it."""
+    def missing(k: float) -> float:
+        rate, inside = IN_CYTOSOL * k ** 2, spherical_jn(1, k)
+        on_membrane = ON * inside / (2 * D + OFF - rate)
+        return IN_CYTOSOL * k * spherical_jn(1, k, derivative=True) + ON * inside - OFF * on_membrane
+    return IN_CYTOSOL * brentq(missing, 0.1, 0.99 * np.sqrt((2 * D + OFF) / IN_CYTOSOL)) ** 2
+
+
+def test_what_binds_in_the_cytosol_and_spreads_on_the_membrane_decays_as_the_closed_form_says(record_property):
+    mesh = discretise(shapes.ball(1.0, 0.2))
+    inside, membrane = mesh["cytosol"], mesh[PLASMA_MEMBRANE]
+    rate = rate_of_both()
+    k, r = np.sqrt(rate / IN_CYTOSOL), np.linalg.norm(inside.centres, axis=1)
+    radial = np.divide(spherical_jn(1, k * r), r, out=np.full(len(r), k / 3), where=r > 1e-9)
+    on_membrane = ON * spherical_jn(1, k) / (2 * D + OFF - rate)
+    free = Species("free", inside, 5.0 + 3.0 * radial * inside.centres[:, 2], D=IN_CYTOSOL)
+    bound = Species("bound", membrane, 5.0 * ON / OFF + 3.0 * on_membrane * legendre(membrane, 1), D=D)
+    wave = weighted_sum("wave", "1", {one: one.place.measure * one.place.centres[:, 2] for one in (free, bound)})
+    model = Model([free, bound], [Binding(membrane, free, bound, ON, OFF)])
+    run = simulate(model, 1 / rate, [wave, total(free), total(bound)], tolerance=Tolerance(1e-4))
+    amount = run["total free"] + run["total bound"]
+    even = 5.0 * inside.measure @ inside.centres[:, 2] + 5.0 * ON / OFF * membrane.measure @ membrane.centres[:, 2]
+    found = -np.log((run["wave"][-1] - even) / (run["wave"][0] - even))
+    record_property("rate over the closed form", found)
+    assert np.abs(amount / amount[0] - 1).max() < 1e-12
+    assert found == pytest.approx(1.0, rel=0.01)
+
+
+# The other engines
+
+def test_fipy_agrees():
+    place = sphere(2)[PLASMA_MEMBRANE]
+    receptor = Species("receptor", place, 10.0 + 5.0 * legendre(place, 1), D=D, unit="1/um^2")
+    ours, theirs = (simulate(Model([receptor]), 1.0, [each(receptor), total(receptor)], tolerance=Tolerance(1e-3),
+                             engine=engine) for engine in ("spatial", "fipy"))
+    np.testing.assert_allclose(theirs["receptor"][-1], ours["receptor"][-1], rtol=1e-3)
+    assert theirs["total receptor"][-1] == pytest.approx(theirs["total receptor"][0], rel=1e-12)
+
+
+def test_counted_molecules_spread_at_the_same_rate_and_none_is_lost():
+    place = sphere(2)[PLASMA_MEMBRANE]
+    shape = legendre(place, 1)
+    receptor = Species("receptor", place, 5e4 * (1 + shape), D=D, unit="1/um^2")
+    wave = weighted_sum("wave", "1", {receptor: shape * place.measure})
+    run = simulate(Model([receptor]), 1 / (2 * D), [wave, total(receptor)], method="stochastic", seed=2)
+    assert run["total receptor"][-1] == run["total receptor"][0]
+    noise = np.sqrt(1 / 3 / run["total receptor"][0]) / (run["wave"][0] / run["total receptor"][0])
+    assert noise < 0.003
+    assert run["wave"][-1] / run["wave"][0] == pytest.approx(np.exp(-1.0), rel=0.01)
+
+
+def test_counted_molecules_bind_and_let_go_in_the_right_proportion():
+    mesh = discretise(shapes.ball(0.5, 0.25))
+    free = Species("free", mesh["cytosol"], 20.0, D=5.0)
+    bound = Species("bound", mesh[PLASMA_MEMBRANE], 0.0, D=1.0, scale=1.0, unit="uM um")
+    model = Model([free, bound], [Binding(mesh[PLASMA_MEMBRANE], free, bound, 2.0, 20.0)])
+    run = simulate(model, 1.0, [total(free), total(bound)], every=0.01, method="stochastic", seed=3)
+    area, volume = mesh[PLASMA_MEMBRANE].total, mesh["cytosol"].total
+    expected = 20.0 * volume * 0.1 * area / (volume + 0.1 * area)
+    assert run["total bound"][20:].mean() == pytest.approx(expected, rel=0.01)
+    assert run["total free"][-1] + run["total bound"][-1] == pytest.approx(run["total free"][0], rel=1e-12)
+
+
+# Real membranes
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the meshes of perisynaptic processes are not here")
+def test_on_real_membranes_of_a_process_and_its_er_amounts_are_kept_and_become_even():
+    mesh = discretise(load(DATA / "d1s3a107b1.msh"))
+    for name in (PLASMA_MEMBRANE, ER_MEMBRANE):
+        place = mesh[name]
+        field = place.centres @ np.array([1.0, 2.0, -1.0])
+        receptor = Species("receptor", place, field - field.min() + 0.1, D=1.0)
+        run = simulate(Model([receptor]), 0.1, [total(receptor), each(receptor)])
+        assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
+        assert run["receptor"].min() >= 0.0
+        assert run["receptor"][-1].std() < 0.9 * run["receptor"][0].std()
