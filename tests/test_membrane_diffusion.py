@@ -20,6 +20,7 @@ from spatial.geometry import shapes
 from spatial.geometry.discretise import discretise
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.model import Model, Reaction, Species
 from spatial.observe.probes import each, total, weighted_sum
@@ -124,7 +125,7 @@ def test_flat_triangles_are_refused():
     corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [2, 0, 0]])
     shape = under_an_apex(corners[:3], np.array([[0, 1, 2]]), (0.0, 0.0, 1.0))
     shape = replace(shape, points=corners, membranes={"wall": np.array([[0, 1, 2], [0, 1, 4]])})
-    with pytest.raises(InputError, match="^'wall' has 1 flat triangles; repair the mesh first$"):
+    with pytest.raises(InputError, match=r"^'wall' has 1 flat triangles; repair the mesh first$"):
         discretise(shape)
 
 
@@ -223,6 +224,32 @@ def test_what_binds_in_the_cytosol_and_spreads_on_the_membrane_decays_as_the_clo
     record_property("rate over the closed form", found)
     assert np.abs(amount / amount[0] - 1).max() < 1e-12
     assert found == pytest.approx(1.0, rel=0.01)
+
+
+def even_cylinder(radius: float, length: float) -> Tree:
+    return Tree(np.array([[0.0, 0, 0], [length, 0, 0]]), np.array([-1, 0]), np.full(2, radius))
+
+
+def test_along_the_membrane_of_slices_the_slowest_mode_is_that_of_a_cylinder_with_discs_at_its_ends():
+    radius, length = 0.2, 2.0
+    k = brentq(lambda k: k * radius / 2 - 1 / np.tan(k * length / 2), 0.1, 0.999 * np.pi / length)
+    for thickness, error in ((0.1, 1e-3), (0.0125, 3e-4)):
+        place = sliced(even_cylinder(radius, length), thickness)[PLASMA_MEMBRANE]
+        assert rates(place, 1)[0] == pytest.approx(k ** 2, rel=error)
+
+
+def test_along_a_cone_of_slices_conductances_are_exact_and_forks_lose_nothing():
+    cone = Tree(np.array([[0.0, 0, 0], [2.0, 0, 0]]), np.array([-1, 0]), np.array([0.4, 0.1]))
+    place = sliced(cone, 0.25)[PLASMA_MEMBRANE]
+    near, far = (0.4 - 0.15 * x for x in (0.125, 1.875))  # radii at the middles of the first slice and the last
+    expected = np.hypot(2.0, 0.3) / 0.3 * np.log(near / far) / (2 * np.pi)
+    assert (1 / place.transmissibility).sum() == pytest.approx(expected, rel=1e-12)
+    fork = Tree(np.array([[0.0, 0, 0], [1, 0, 0], [2, 1, 0], [2, -1, 0]]), np.array([-1, 0, 1, 1]), np.full(4, 0.1))
+    place = sliced(fork, 0.2)[PLASMA_MEMBRANE]
+    receptor = Species("receptor", place, np.eye(len(place))[0], D=1.0)
+    run = simulate(Model([receptor]), 60.0, [total(receptor), each(receptor)], tolerance=Tolerance(1e-3))
+    assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
+    np.testing.assert_allclose(run["receptor"][-1], place.measure[0] / place.total, rtol=0.01)
 
 
 # The other engines
