@@ -22,6 +22,7 @@ from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.geometry.voxels import Labels, voxel_mesh
 from spatial.model import Model, Reaction, Species
 from spatial.observe.probes import each, total, weighted_sum
 from spatial.simulate import simulate
@@ -252,6 +253,78 @@ def test_along_a_cone_of_slices_conductances_are_exact_and_forks_lose_nothing():
     np.testing.assert_allclose(run["receptor"][-1], place.measure[0] / place.total, rtol=0.01)
 
 
+# Voxels
+
+def voxels(inside: Any, side: float = 0.1) -> Mesh:
+    """The mesh of the voxels that are inside, "cell", and of those that are not, with sides of so many um."""
+    return voxel_mesh(Labels(np.asarray(inside).astype(np.int64), (side, side, side)), {"cell": 1})
+
+
+def offsets(shape: tuple[int, int, int], centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Any:
+    """Three arrays: how far [voxels] the middle of each voxel lies from a point near the middle of the block."""
+    axes = [np.arange(count) + 0.5 - count / 2 - x for count, x in zip(shape, centre, strict=True)]
+    return np.meshgrid(*axes, indexing="ij")
+
+
+def voxel_ball(radius: float, centre: tuple[float, float, float]) -> Mesh:
+    """A ball of a radius in voxels of 0.1 um."""
+    count = int(2 * radius) + 8
+    x, y, z = offsets((count, count, count), centre)
+    return voxels(x ** 2 + y ** 2 + z ** 2 < radius ** 2)
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0, 0.0), (0.3, 0.11, 0.47)], ids=["on grid", "off grid"])
+@pytest.mark.parametrize("radius", [6.0, 10.0])
+def test_on_a_voxel_sphere_modes_decay_as_on_the_sphere_not_as_on_its_staircase(radius, centre, record_property):
+    place = voxel_ball(radius, centre)["cell|ecs"]
+    found = rates(place, 8) * (0.1 * radius) ** 2
+    record_property("over the closed form", found / np.repeat([2.0, 6.0], [3, 5]) - 1)
+    np.testing.assert_allclose(found[:3], 2.0, rtol=0.02)
+    np.testing.assert_allclose(found[3:], 6.0, rtol=0.03)
+
+
+def test_on_voxels_amounts_are_kept_and_all_becomes_even():
+    place = voxel_ball(4.0, (0.3, 0.11, 0.47))["cell|ecs"]
+    receptor = Species("receptor", place, 100.0 * np.eye(len(place))[5], D=D, unit="1/um^2")
+    run = simulate(Model([receptor]), 4.0, [total(receptor), each(receptor)], tolerance=Tolerance(1e-3))
+    assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
+    assert run["receptor"].min() >= 0.0
+    np.testing.assert_allclose(run["receptor"][-1], run["total receptor"][0] / place.total, rtol=0.01)
+
+
+@pytest.mark.parametrize("radius", [1.5, 2.0, 4.0])
+def test_along_a_process_of_a_few_voxels_the_slowest_mode_is_that_of_a_cylinder(radius):
+    _, y, z = offsets((40, 12, 12), (0.0, 0.2, -0.1))
+    place = voxels(np.hypot(y, z) < radius)["cell|ecs"]
+    assert rates(place, 1)[0] == pytest.approx((np.pi / 4.0) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize(("slope", "error"), [(0.0, 0.003), (0.3, 0.03)])
+def test_a_membrane_of_voxels_is_sealed_where_the_block_ends(slope, error):
+    x, _, z = offsets((30, 6, 30))
+    place = voxels(z < slope * x + 0.1, 1 / 30)["cell|ecs"]
+    assert rates(place, 1)[0] == pytest.approx(np.pi ** 2 / (1 + slope ** 2), rel=error)
+
+
+def test_cells_that_meet_in_an_edge_of_voxels_have_membranes_that_are_not_joined():
+    inside = np.zeros((6, 6, 6))
+    inside[2, 2, 2] = inside[3, 3, 2] = 1
+    place = voxels(inside)["cell|ecs"]
+    cell = place.touches["cell"]
+    assert len(place) == 12
+    assert len(place.links) == 2 * 12
+    np.testing.assert_array_equal(cell[place.links[:, 0]], cell[place.links[:, 1]])
+
+
+def test_nothing_diffuses_where_two_cells_share_a_single_face_and_a_strip_is_a_row():
+    labels = np.zeros((6, 6, 6), np.int64)
+    labels[2, 2, 2], labels[3, 2, 2] = 1, 2
+    assert len(voxel_mesh(Labels(labels, (0.1, 0.1, 0.1)), {"one": 1, "other": 2})["one|other"].links) == 0
+    strip = np.repeat([[1], [2]], 2, axis=0).reshape(4, 1, 1) * np.ones((4, 4, 1), np.int64)
+    place = voxel_mesh(Labels(strip, (0.1, 0.1, 0.1)), {"one": 1, "other": 2})["one|other"]
+    np.testing.assert_allclose(place.transmissibility, 1.0)
+
+
 # The other engines
 
 def test_fipy_agrees():
@@ -288,6 +361,15 @@ def test_counted_molecules_bind_and_let_go_in_the_right_proportion():
 
 
 # Real membranes
+
+def test_counted_molecules_are_refused_where_triangles_are_so_stretched_that_their_jumps_have_another_D():
+    points, triangles = icosphere(3)
+    place = discretise(under_an_apex(points * [1, 1, 2], triangles, (0.0, 0.0, 0.0)))[PLASMA_MEMBRANE]
+    receptor = Species("receptor", place, 1e3, D=D, unit="1/um^2")
+    with pytest.raises(InputError, match=r"^the triangles or voxels of 'plasma membrane' are so stretched that molecules "
+                                         r"which jump from one to the next would diffuse 7% too slowly; mesh it anew"):
+        simulate(Model([receptor]), 0.1, method="stochastic")
+
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the meshes of perisynaptic processes are not here")
 def test_on_real_membranes_of_a_process_and_its_er_amounts_are_kept_and_become_even():

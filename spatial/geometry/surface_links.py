@@ -30,13 +30,17 @@ def triangle_links(name: str, points: Floats, triangles: Ints) -> tuple[Ints, Fl
     return summed_links(triangles[:, _OPPOSITE].reshape(-1, 2), cotangents.ravel(), len(points))
 
 
-def half_cotangents(corners: Floats) -> Floats:
-    """(k, 3) half the cotangent of the angle at each corner of (k, 3, 3) triangles; not finite where one is flat."""
+def half_cotangents(corners: Floats, least: float = 0.0) -> Floats:
+    """(k, 3) half the cotangent of the angle at each corner of (k, 3, 3) triangles; not finite where one is flat.
+
+    A triangle whose doubled area is less than `least` of the square of its longest side counts as if it were that much.
+    """
     before, after = (corners[:, _OPPOSITE[:, side]] - corners for side in (0, 1))
     doubled_area = np.linalg.norm(np.cross(before[:, 0], after[:, 0]), axis=1)
+    longest = np.einsum("kci,kci->kc", before, before).max(axis=1)
     along = np.einsum("kci,kci->kc", before, after)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(along / (2.0 * doubled_area[:, None]))
+        return np.asarray(along / (2.0 * np.maximum(doubled_area, least * longest)[:, None]))
 
 
 def summed_links(pairs: Ints, values: Floats, elements: int) -> tuple[Ints, Floats]:
