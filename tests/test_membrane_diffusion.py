@@ -1,5 +1,6 @@
 """Diffusion along membranes: laws, closed forms, exchange with the volume, and the other engines."""
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.geometry.voxels import Labels, voxel_mesh
+from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Reaction, Species
-from spatial.observe.probes import each, total, weighted_sum
+from spatial.observe.probes import at, each, total, weighted_sum
 from spatial.simulate import simulate
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"
@@ -327,8 +329,9 @@ def test_nothing_diffuses_where_two_cells_share_a_single_face_and_a_strip_is_a_r
 
 # The other engines
 
-def test_fipy_agrees():
-    place = sphere(2)[PLASMA_MEMBRANE]
+@pytest.mark.parametrize("place", [sphere(2)[PLASMA_MEMBRANE], voxel_ball(3.0, (0.3, 0.11, 0.47))["cell|ecs"]],
+                         ids=["triangles", "voxels"])
+def test_fipy_agrees(place):
     receptor = Species("receptor", place, 10.0 + 5.0 * legendre(place, 1), D=D, unit="1/um^2")
     ours, theirs = (simulate(Model([receptor]), 1.0, [each(receptor), total(receptor)], tolerance=Tolerance(1e-3),
                              engine=engine) for engine in ("spatial", "fipy"))
@@ -346,6 +349,23 @@ def test_counted_molecules_spread_at_the_same_rate_and_none_is_lost():
     noise = np.sqrt(1 / 3 / run["total receptor"][0]) / (run["wave"][0] / run["total receptor"][0])
     assert noise < 0.003
     assert run["wave"][-1] / run["wave"][0] == pytest.approx(np.exp(-1.0), rel=0.01)
+
+
+def test_points_that_let_out_onto_a_membrane_where_nothing_diffuses_are_no_mistake():
+    mesh = sphere(2).with_points("delivery", [(0.0, 0, 1)], touching=[PLASMA_MEMBRANE])
+    receptor = Species("receptor", mesh[PLASMA_MEMBRANE], unit="1/um^2")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        simulate(Model([receptor], [Injection(mesh["delivery"], receptor, 1.0)]), 1.0, [total(receptor)])
+    assert [str(warning.message) for warning in said] == []
+
+
+def test_between_the_vertices_of_a_membrane_the_nearest_counts_alone():
+    mesh = sheet(1.0, 0.6, 0.1)
+    place = mesh[PLASMA_MEMBRANE]
+    receptor = Species("receptor", place, place.centres[:, 0], unit="1/um^2")
+    run = simulate(Model([receptor]), 0.1, [at(receptor, (0.43, 0.2, 0.0), "here")])
+    assert run["here"][0] == pytest.approx(0.4)
 
 
 def test_counted_molecules_bind_and_let_go_in_the_right_proportion():
@@ -366,8 +386,8 @@ def test_counted_molecules_are_refused_where_triangles_are_so_stretched_that_the
     points, triangles = icosphere(3)
     place = discretise(under_an_apex(points * [1, 1, 2], triangles, (0.0, 0.0, 0.0)))[PLASMA_MEMBRANE]
     receptor = Species("receptor", place, 1e3, D=D, unit="1/um^2")
-    with pytest.raises(InputError, match=r"^the triangles or voxels of 'plasma membrane' are so stretched that molecules "
-                                         r"which jump from one to the next would diffuse 7% too slowly; mesh it anew"):
+    with pytest.raises(InputError, match=r"^the triangles or voxels of 'plasma membrane' are so stretched that "
+                                         r"molecules which jump from one to the next would diffuse 7% too slowly; "):
         simulate(Model([receptor]), 0.1, method="stochastic")
 
 

@@ -2,8 +2,11 @@
 
 Each face's middle is put on the smooth membrane. Around each corner of voxels the middles of the faces that meet there
 are a polygon; all these polygons tile the membrane, and on them the rule of triangles holds (`surface_links`): each is
-cut into triangles from its middle, which is then eliminated. So a field that is linear along a flat membrane is in
-balance whatever its slope to the grid, and the staircase counts neither in the area nor in the way.
+cut into triangles from its middle, which is then eliminated. So the staircase counts neither in the area nor in the
+way, whatever the slope to the grid.
+
+Measured against closed forms, as error of D: 0.1 to 1.3 per cent on spheres of a radius of 6 to 24 voxels (3.5 at 4), 0
+to 4 along processes of a radius of 8 to 1.5, 0.2 to 1.7 on flat membranes at a slope, with the area counted as it is.
 """
 
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ _FLAT = 0.02  # doubled area over the square of the longest side, of the flattes
 
 
 @dataclass(frozen=True, eq=False)
-class Faces:
+class _Faces:
     """The faces of voxels that make up a membrane."""
 
     low: Ints  # (f, 3) the voxel before each, along its axis
@@ -43,21 +46,26 @@ class _Meetings:
     half_edge: Floats  # (k, 3) um, from the end to the middle of the edge
 
 
-def face_links(faces: Faces) -> tuple[Ints, Floats]:
+def face_links(low: Ints, axis: Ints, inner: Ints, middles: Floats, normals: Floats,
+               voxel: Floats) -> tuple[Ints, Floats]:
     """(m, 2) links between faces that meet in an edge or a corner, and their (m,) transmissibilities.
 
-    Where voxels of both kinds meet crosswise in an edge, two faces of one inner voxel are joined. The rim is sealed.
+    Each of f faces lies behind the voxel `low` (f, 3), across an `axis` (f,), on the voxel inside of number `inner`
+    (f,); `middles` (f, 3) [um] and `normals` (f, 3) are those on the smooth membrane, `voxel` (3,) [um] the sides of a
+    voxel. Where voxels of both kinds meet crosswise in an edge, two faces of one inner voxel are joined. The rim is
+    sealed.
     """
+    faces = _Faces(low, axis, inner, middles, normals, voxel)
     meetings = _meetings(faces)
-    inner, rim = meetings.is_inner, ~meetings.is_inner
-    pairs, through = _around_corners(faces, meetings.faces[inner], meetings.corner[inner])
-    at_rim = meetings.faces[rim]
-    pairs = np.concatenate([pairs, at_rim])
-    through = np.concatenate([through, _across(faces, at_rim, meetings.half_edge[rim])])
+    within, at_rim = meetings.is_inner, ~meetings.is_inner
+    pairs, through = _around_corners(faces, meetings.faces[within], meetings.corner[within])
+    rim = meetings.faces[at_rim]
+    pairs = np.concatenate([pairs, rim])
+    through = np.concatenate([through, _across(faces, rim, meetings.half_edge[at_rim])])
     return summed_links(pairs, through, len(faces.low))
 
 
-def _meetings(faces: Faces) -> _Meetings:
+def _meetings(faces: _Faces) -> _Meetings:
     """Faces that share an edge, at both ends of it."""
     first, second, start, along = _neighbours(faces)
     shape = faces.low.max(axis=0) + 3
@@ -80,7 +88,7 @@ def _meetings(faces: Faces) -> _Meetings:
                      np.tile(half, (2, 1)))
 
 
-def _neighbours(faces: Faces) -> tuple[Ints, Ints, Ints, Ints]:
+def _neighbours(faces: _Faces) -> tuple[Ints, Ints, Ints, Ints]:
     """Two faces that share an edge (e,) each, and where the edge begins (e, 3) and its axis (e,)."""
     unit = np.eye(3, dtype=np.int64)
     corner = faces.low + unit[faces.axis]
@@ -100,7 +108,7 @@ def _neighbours(faces: Faces) -> tuple[Ints, Ints, Ints, Ints]:
     return face[order[at]], face[order[at + 1]], start[order[at]], axes[order[at]]
 
 
-def _around_corners(faces: Faces, pairs: Ints, polygon: Ints) -> tuple[Ints, Floats]:
+def _around_corners(faces: _Faces, pairs: Ints, polygon: Ints) -> tuple[Ints, Floats]:
     """Links and transmissibilities of polygons, each cut into triangles from its middle, which is eliminated."""
     _, polygon = np.unique(polygon, return_inverse=True)
     ends, of = pairs.ravel(), np.repeat(polygon, 2)
@@ -123,7 +131,7 @@ def _around_corners(faces: Faces, pairs: Ints, polygon: Ints) -> tuple[Ints, Flo
     return np.concatenate(joined), np.concatenate(through)
 
 
-def _across(faces: Faces, pairs: Ints, half_edge: Floats) -> Floats:
+def _across(faces: _Faces, pairs: Ints, half_edge: Floats) -> Floats:
     """(k,) transmissibility between two faces through half of the edge between them."""
     one, other = pairs.T
     normal = faces.normals[one] + faces.normals[other]

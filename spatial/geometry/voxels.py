@@ -22,7 +22,7 @@ from spatial.geometry.bricks import graded_grid
 from spatial.geometry.load import LARGEST, SMALLEST
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import NAMES
-from spatial.geometry.voxel_surface import Faces, face_links
+from spatial.geometry.voxel_surface import face_links
 from spatial.units import nm
 
 ECS = "ecs"
@@ -318,15 +318,15 @@ def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]]
         own = np.flatnonzero(inner == a)
         around = _grown(boxes[a], _MARGIN, owner.shape)
         start = [part.start for part in around]
-        towards, shift = _smooth(owner[around] == a, voxel, low[own] - start, high[own] - start)
-        weight = np.abs(towards[np.arange(len(own)), axis[own]])
+        normals, shift = _smooth(owner[around] == a, voxel, low[own] - start, high[own] - start)
+        weight = np.abs(normals[np.arange(len(own)), axis[own]])
         area: Floats = np.prod(lengths) / lengths[axis[own]] * np.maximum(weight, _LEAST)
         centres: Floats = ((low[own] + high[own]) / 2 + 0.5) * lengths
         for b in np.unique(outer[own]):
             pair, here = (names[a], names[b]), outer[own] == b
-            faces = Faces(low[own][here], axis[own][here], touched[0, own[here]], (centres + shift)[here],
-                          towards[here], lengths)
-            yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here], *face_links(faces),
+            links = face_links(low[own][here], axis[own][here], touched[0, own[here]], (centres + shift)[here],
+                               normals[here], lengths)
+            yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here], *links,
                         touches=dict(zip(pair, touched[:, own[here]], strict=True)))
 
 
