@@ -324,7 +324,7 @@ def test_nothing_diffuses_where_two_cells_share_a_single_face_and_a_strip_is_a_r
     assert len(voxel_mesh(Labels(labels, (0.1, 0.1, 0.1)), {"one": 1, "other": 2})["one|other"].links) == 0
     strip = np.repeat([[1], [2]], 2, axis=0).reshape(4, 1, 1) * np.ones((4, 4, 1), np.int64)
     place = voxel_mesh(Labels(strip, (0.1, 0.1, 0.1)), {"one": 1, "other": 2})["one|other"]
-    np.testing.assert_allclose(place.transmissibility, 1.0)
+    np.testing.assert_allclose(place.transmissibility, np.ones(3))
 
 
 # The other engines
@@ -360,12 +360,13 @@ def test_points_that_let_out_onto_a_membrane_where_nothing_diffuses_are_no_mista
     assert [str(warning.message) for warning in said] == []
 
 
-def test_between_the_vertices_of_a_membrane_the_nearest_counts_alone():
-    mesh = sheet(1.0, 0.6, 0.1)
-    place = mesh[PLASMA_MEMBRANE]
+@pytest.mark.parametrize(("place", "position", "nearest"), [
+    (sheet(1.0, 0.6, 0.1)[PLASMA_MEMBRANE], (0.43, 0.2, 0.0), 0.4),
+    (sliced(even_cylinder(0.2, 2.0), 0.1)[PLASMA_MEMBRANE], (0.43, 0.0, 0.19), 0.45)], ids=["triangles", "slices"])
+def test_between_the_elements_of_a_membrane_the_nearest_counts_alone(place, position, nearest):
     receptor = Species("receptor", place, place.centres[:, 0], unit="1/um^2")
-    run = simulate(Model([receptor]), 0.1, [at(receptor, (0.43, 0.2, 0.0), "here")])
-    assert run["here"][0] == pytest.approx(0.4)
+    run = simulate(Model([receptor]), 0.1, [at(receptor, position, "here")])
+    assert run["here"][0] == pytest.approx(nearest)
 
 
 def test_counted_molecules_bind_and_let_go_in_the_right_proportion():

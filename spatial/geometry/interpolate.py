@@ -127,8 +127,11 @@ def _refuse(place: Place, positions: Floats, outside: Any, what: str) -> None:
 
 
 def _reach(place: Place) -> Floats:
-    """(n,) how far [um] each element reaches: to those joined to it, else by its own size, or half-way to others."""
-    ends = place.links
+    """(n,) how far [um] each element reaches: to those joined to it by cells or links, else by its own size.
+
+    A membrane without triangles goes by its own size too, or half-way to others.
+    """
+    ends = place.links[:0] if place.dimension == 2 else place.links
     if len(place.cells):
         ends = np.concatenate([place.cells[:, [k, (k + 1) % place.cells.shape[1]]]
                                for k in range(place.cells.shape[1])])
