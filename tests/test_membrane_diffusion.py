@@ -23,13 +23,14 @@ from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
-from spatial.geometry.voxels import Labels, voxel_mesh
+from spatial.geometry.voxels import Labels, load_labels, shrunk, voxel_mesh
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Reaction, Species
 from spatial.observe.probes import at, each, total, weighted_sum
 from spatial.simulate import simulate
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"
+CROP = DATA.parent / "neuropil_seg" / "crop_pap_2um.npz"
 D = 0.3  # um^2/s
 
 
@@ -98,6 +99,18 @@ def test_from_any_start_amounts_are_kept_nothing_is_negative_and_all_becomes_eve
     assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
     assert run["receptor"].min() >= 0.0
     np.testing.assert_allclose(run["receptor"][-1], first[7] * place.measure[7] / place.total, rtol=1e-2)
+
+
+@pytest.mark.parametrize("engine", ["implicit", "explicit", "fipy"])
+def test_a_patch_of_receptors_on_a_cell_is_even_after_sixteen_of_its_slowest_time_constants(engine):
+    place = discretise(shapes.ball(0.5, 0.2))[PLASMA_MEMBRANE]
+    patch = np.where(place.centres[:, 2] > 0.2, 3.0, 0.0)
+    receptor = Species("receptor", place, patch, D=1.0, unit="1/um2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        run = simulate(Model([receptor]), 2.0, [each(receptor), total(receptor)], engine=engine)
+    np.testing.assert_allclose(run["receptor"][-1], place.measure @ patch / place.total, rtol=0.02)
+    assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
 
 
 def test_membranes_that_meet_in_an_edge_are_places_of_their_own_and_one_name_is_one_place():
@@ -329,9 +342,10 @@ def test_nothing_diffuses_where_two_cells_share_a_single_face_and_a_strip_is_a_r
 
 # The other engines
 
-@pytest.mark.parametrize("place", [sphere(2)[PLASMA_MEMBRANE], voxel_ball(3.0, (0.3, 0.11, 0.47))["cell|ecs"]],
-                         ids=["triangles", "voxels"])
-def test_fipy_agrees(place):
+@pytest.mark.parametrize("make", [lambda: sphere(2)[PLASMA_MEMBRANE],
+                                  lambda: voxel_ball(3.0, (0.3, 0.11, 0.47))["cell|ecs"]], ids=["triangles", "voxels"])
+def test_fipy_agrees(make):
+    place = make()
     receptor = Species("receptor", place, 10.0 + 5.0 * legendre(place, 1), D=D, unit="1/um^2")
     ours, theirs = (simulate(Model([receptor]), 1.0, [each(receptor), total(receptor)], tolerance=Tolerance(1e-3),
                              engine=engine) for engine in ("spatial", "fipy"))
@@ -360,10 +374,11 @@ def test_points_that_let_out_onto_a_membrane_where_nothing_diffuses_are_no_mista
     assert [str(warning.message) for warning in said] == []
 
 
-@pytest.mark.parametrize(("place", "position", "nearest"), [
-    (sheet(1.0, 0.6, 0.1)[PLASMA_MEMBRANE], (0.43, 0.2, 0.0), 0.4),
-    (sliced(even_cylinder(0.2, 2.0), 0.1)[PLASMA_MEMBRANE], (0.43, 0.0, 0.19), 0.45)], ids=["triangles", "slices"])
-def test_between_the_elements_of_a_membrane_the_nearest_counts_alone(place, position, nearest):
+@pytest.mark.parametrize(("mesh", "position", "nearest"), [
+    (lambda: sheet(1.0, 0.6, 0.1), (0.43, 0.2, 0.0), 0.4),
+    (lambda: sliced(even_cylinder(0.2, 2.0), 0.1), (0.43, 0.0, 0.19), 0.45)], ids=["triangles", "slices"])
+def test_between_the_elements_of_a_membrane_the_nearest_counts_alone(mesh, position, nearest):
+    place = mesh()[PLASMA_MEMBRANE]
     receptor = Species("receptor", place, place.centres[:, 0], unit="1/um^2")
     run = simulate(Model([receptor]), 0.1, [at(receptor, position, "here")])
     assert run["here"][0] == pytest.approx(nearest)
@@ -403,3 +418,15 @@ def test_on_real_membranes_of_a_process_and_its_er_amounts_are_kept_and_become_e
         assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
         assert run["receptor"].min() >= 0.0
         assert run["receptor"][-1].std() < 0.9 * run["receptor"][0].std()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CROP.is_file(), reason="the segmented neuropil is not here")
+def test_on_the_membrane_of_a_segmented_astrocyte_amounts_are_kept_and_differences_fade():
+    place = voxel_mesh(shrunk(load_labels(CROP), 0.014), {"astrocyte": 9})["astrocyte|ecs"]
+    receptor = Species("receptor", place, 1.0 + place.centres[:, 0], D=0.1)
+    run = simulate(Model([receptor]), 0.1, [total(receptor), each(receptor)])
+    assert np.abs(run["total receptor"] / run["total receptor"][0] - 1).max() < 1e-12
+    assert run["receptor"].min() > 0.0
+    assert np.average((run["receptor"][-1] - 2) ** 2, weights=place.measure) < np.average(
+        (run["receptor"][0] - 2) ** 2, weights=place.measure)
