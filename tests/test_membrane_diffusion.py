@@ -25,9 +25,9 @@ from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.geometry.voxels import Labels, load_labels, shrunk, voxel_mesh
 from spatial.mechanisms.injection import Injection
-from spatial.model import Model, Reaction, Species
+from spatial.model import Channels, Event, Model, Reaction, Species
 from spatial.observe.probes import at, each, total, weighted_sum
-from spatial.simulate import simulate
+from spatial.simulate import FewMolecules, simulate
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pap_er"
 CROP = DATA.parent / "neuropil_seg" / "crop_pap_2um.npz"
@@ -372,6 +372,40 @@ def test_points_that_let_out_onto_a_membrane_where_nothing_diffuses_are_no_mista
         warnings.simplefilter("always")
         simulate(Model([receptor], [Injection(mesh["delivery"], receptor, 1.0)]), 1.0, [total(receptor)])
     assert [str(warning.message) for warning in said] == []
+
+
+@dataclass(frozen=True)
+class Flicker:
+    """Random channels that are there for their name; what is on the membrane is made at a steady rate."""
+
+    where: Place
+    made: Species
+
+    def rates(self, c: Any, t: float) -> dict[Species, Any]:
+        return {self.made: 1.0}
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return (Channels((self.made,), path=lambda c, t, horizon, rng: Still()),)
+
+
+class Still:
+    """The path of channels that do nothing."""
+
+    first = np.inf
+
+    def gains(self, dt: float) -> dict[Species, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(("density", "is_few"), [(1e2, True), (1e6, False)])
+def test_molecules_per_area_near_a_channel_are_counted_as_they_are(density, is_few):
+    place = sphere(3, radius=0.3)[PLASMA_MEMBRANE]
+    receptor = Species("receptor", place, density, D=D, unit="1/um^2")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        simulate(Model([receptor], [Flicker(place, receptor)]), 1e-3, [total(receptor)])
+    assert is_few == any(issubclass(warning.category, FewMolecules) for warning in said)
 
 
 @pytest.mark.parametrize(("mesh", "position", "nearest"), [

@@ -57,7 +57,8 @@ def face_links(low: Ints, axis: Ints, inner: Ints, middles: Floats, normals: Flo
     """
     faces = _Faces(low, axis, inner, middles, normals, voxel)
     meetings = _meetings(faces)
-    within, at_rim = meetings.is_inner, ~meetings.is_inner
+    within = meetings.is_inner
+    at_rim = ~within
     pairs, through = _around_corners(faces, meetings.faces[within], meetings.corner[within])
     rim = meetings.faces[at_rim]
     pairs = np.concatenate([pairs, rim])
@@ -66,14 +67,18 @@ def face_links(low: Ints, axis: Ints, inner: Ints, middles: Floats, normals: Flo
 
 
 def _meetings(faces: _Faces) -> _Meetings:
-    """Faces that share an edge, at both ends of it."""
+    """Faces that share an edge, at both ends of it.
+
+    A wedge is a corner of one face. Wedges of faces that meet are linked: in a ring within the membrane, in a row at
+    its rim.
+    """
     first, second, start, along = _neighbours(faces)
     shape = faces.low.max(axis=0) + 3
     wedges = list[Ints]()
     for end in (0, 1):
         corner = start + end * np.eye(3, dtype=np.int64)[along]
         number = np.ravel_multi_index(tuple(corner.T), tuple(shape))
-        wedges += [np.stack([face * np.prod(shape) + number for face in (first, second)], axis=1)]
+        wedges.append(np.stack([face * np.prod(shape) + number for face in (first, second)], axis=1))
     both = np.concatenate(wedges)
     distinct, index = np.unique(both, return_inverse=True)
     index = index.reshape(both.shape)
@@ -92,13 +97,17 @@ def _neighbours(faces: _Faces) -> tuple[Ints, Ints, Ints, Ints]:
     """Two faces that share an edge (e,) each, and where the edge begins (e, 3) and its axis (e,)."""
     unit = np.eye(3, dtype=np.int64)
     corner = faces.low + unit[faces.axis]
-    starts, along = list[Ints](), list[Ints]()
+    starts = list[Ints]()
+    along = list[Ints]()
     for side in (0, 1):
-        axis, other = _AXES[faces.axis, side], _AXES[faces.axis, 1 - side]
+        axis = _AXES[faces.axis, side]
+        other = _AXES[faces.axis, 1 - side]
         for beyond in (0, 1):
             starts.append(corner + beyond * unit[other])
             along.append(axis)
-    start, axes, face = np.concatenate(starts), np.concatenate(along), np.tile(np.arange(len(faces.low)), 4)
+    start = np.concatenate(starts)
+    axes = np.concatenate(along)
+    face = np.tile(np.arange(len(faces.low)), 4)
     shape = start.max(axis=0) + 2
     edge = np.ravel_multi_index(tuple(start.T), tuple(shape)) * 3 + axes
     order = np.lexsort((faces.inner[face], edge))
@@ -111,23 +120,25 @@ def _neighbours(faces: _Faces) -> tuple[Ints, Ints, Ints, Ints]:
 def _around_corners(faces: _Faces, pairs: Ints, polygon: Ints) -> tuple[Ints, Floats]:
     """Links and transmissibilities of polygons, each cut into triangles from its middle, which is eliminated."""
     _, polygon = np.unique(polygon, return_inverse=True)
-    ends, of = pairs.ravel(), np.repeat(polygon, 2)
-    corners = np.bincount(of) / 2
-    middle = np.stack([np.bincount(of, x[ends]) / (2 * corners) for x in faces.middles.T], axis=1)
+    ends = pairs.ravel()
+    of = np.repeat(polygon, 2)
+    middle = np.stack([np.bincount(of, x[ends]) / np.bincount(of) for x in faces.middles.T], axis=1)
     triangles = np.stack([middle[polygon], faces.middles[pairs[:, 0]], faces.middles[pairs[:, 1]]], axis=1)
     outer, *spokes = np.nan_to_num(half_cotangents(triangles, _FLAT)).T
     wedge, index = np.unique(of * len(faces.low) + ends, return_inverse=True)
     at_polygon, face = np.divmod(wedge, len(faces.low))
     spoke = np.bincount(index.ravel(), np.stack(spokes[::-1], axis=1).ravel())
-    joined, through = [pairs], [outer]
-    total, sizes = np.bincount(at_polygon, spoke), np.bincount(at_polygon)
+    joined = [pairs]
+    through = [outer]
+    total = np.bincount(at_polygon, spoke)
+    sizes = np.bincount(at_polygon)
     begins = np.cumsum(sizes) - sizes
     for size in np.unique(sizes):
         at = begins[sizes == size]
         for i, j in zip(*np.triu_indices(size, 1), strict=True):
             joined.append(np.stack([face[at + i], face[at + j]], axis=1))
-            both, of_all = spoke[at + i] * spoke[at + j], total[sizes == size]
-            through.append(np.divide(both, of_all, out=np.zeros(len(at)), where=of_all > 0))
+            both = spoke[at + i] * spoke[at + j]
+            through.append(np.divide(both, total[sizes == size], out=np.zeros(len(at)), where=total[sizes == size] > 0))
     return np.concatenate(joined), np.concatenate(through)
 
 
