@@ -1,7 +1,7 @@
 """Links between the vertices of triangles: what diffuses along a membrane flows through them.
 
 The transmissibility of an edge is minus the entry of the linear stiffness matrix, half the sum of the cotangents of the
-angles that lie opposite (Pinkall & Polthier 1993): the rule by which volumes are joined, one dimension lower. It is
+angles that lie opposite (Pinkall & Polthier 1993, M): the rule by which volumes are joined, one dimension lower. It is
 exact for linear fields on any triangles in a plane, and on curved membranes of second order. It has no unit, since a
 membrane has no thickness. Where the two angles opposite an edge are more than 180 degrees together its
 transmissibility is negative, as those of flat tetrahedra are, and all that holds for those holds here: what undershoots
