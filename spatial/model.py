@@ -55,7 +55,8 @@ class Species:
         if self.D and not self.place.joins_elements and len(self.place) > 1:
             raise InputError(f"species {self.name!r}: D is {self.D:g} um^2/s, but no link joins the {len(self.place)} "
                              f"elements of {self.place.name!r}, so nothing would diffuse there; leave D at 0, or "
-                             "let it live on a place whose elements are joined, such as a volume of a mesh")
+                             "let it live on a place whose elements are joined, such as a volume of a mesh, or a "
+                             "membrane of triangles, voxels or slices")
         self._freeze()
 
     def _freeze(self) -> None:

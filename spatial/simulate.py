@@ -202,7 +202,8 @@ def _nearby_molecules(species: Species, values: Floats, where: Place) -> float:
     """Molecules expected within a microdomain's radius of an element of `where`: the mean over these."""
     tree = cKDTree(species.place.centres)
     near = tree.query_ball_point(where.centres, MICRODOMAIN)
-    return float(np.mean([(species.place.measure[one] * values[one]).sum() for one in near]) * MOLECULES)
+    per_amount = 1.0 if species.unit.startswith("1") else MOLECULES
+    return float(np.mean([(species.place.measure[one] * values[one]).sum() for one in near]) * per_amount)
 
 
 def _start(system: System, start: State | None) -> Floats:

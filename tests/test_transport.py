@@ -22,6 +22,7 @@ from spatial.geometry import shapes
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import grid
+from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Place
 from spatial.geometry.well_mixed import pool
 from spatial.model import Model, Species
@@ -96,16 +97,18 @@ def slowest_rate(place: Place, inner: Floats | None = None) -> float:
 
 # Where nothing can diffuse
 
-@pytest.mark.parametrize("name", ["plasma membrane", "release sites", "left end", "pieces of ER", "half of it"])
+@pytest.mark.parametrize("name", ["release sites", "receptors", "far boundary", "pieces of ER", "half of it"])
 def test_a_species_that_diffuses_where_no_link_joins_two_elements_is_refused(name):
     mesh = discretise(shapes.cylinder(0.25, 0.5, 0.2)).with_places(pool("pieces of ER", [1.0, 2.0]))
     cytosol = mesh["cytosol"]
     half = np.flatnonzero(cytosol.centres[:, 0] < 0.25)
     part = Place("half of it", 3, cytosol.measure[half], cytosol.centres[half], touches={"cytosol": half})
-    mesh = mesh.with_places(part)
+    block = grid("block", [0, 0, 0], [0.5, 0.5, 0.5], 0.25)
+    mesh = mesh.with_places(part, block, outer_faces(block)).with_points_on("receptors", "left end", np.arange(3))
     mesh = mesh.with_points("release sites", [(0.1, 0, 0), (0.4, 0, 0)], touching=["cytosol"])
     with pytest.raises(InputError, match=rf"^species 'receptor': D is 0\.3 um\^2/s, but no link joins the \d+ elements "
-                                         rf"of '{name}', so nothing would diffuse there; leave D at 0, or let it live"):
+                                         rf"of '{name}', so nothing would diffuse there; leave D at 0, or let it live "
+                                         r"on a place whose elements are joined, such as a volume of a mesh, or a "):
         Species("receptor", mesh[name], D=0.3)
     assert Species("receptor", mesh[name]).D == 0
 

@@ -1,19 +1,25 @@
-"""From tetrahedra to places: control volumes around vertices, and lumped membranes.
+"""From tetrahedra to places: control volumes around vertices, and membranes of their triangles.
 
 The control volume of a vertex is its median dual; the transmissibility of an edge is minus the
 entry of the linear stiffness matrix (the box method: Bank & Rose 1987). This is exact for linear
 fields on any tetrahedra. Where regions meet in a membrane each side has its own vertices, so a
 membrane is sealed unless a mechanism acts on it.
+
+A membrane has an element for each vertex too, a third of the area of each triangle around it, and what lives there
+diffuses along the edges of the triangles by the same rule (`surface_links`). Its rim is sealed. Two membranes that meet
+in an edge are two places: nothing passes from one to the other unless a mechanism carries it. Triangles of one name are
+one place, and joined wherever they share an edge, or a vertex.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.geometry.surface_links import summed_links, triangle_links
 from spatial.geometry.tetrahedra import Region, Tetrahedra, triangle_areas
 from spatial.geometry.tortuosity import conduction
 
@@ -27,7 +33,7 @@ def discretise(shape: Tetrahedra) -> Mesh:
     Regions of one place share their vertices; a homogenised region counts with its volume
     fraction alpha in the measure, and alpha / lambda^2 (or alpha times the tensor D*/D) in the
     transmissibility. A region with the name of a part is also a place of its own, without links, that
-    touches the whole.
+    touches the whole. What lives on a membrane diffuses along it with its D, up to the membrane's rim.
     """
     local: dict[str, Ints] = {}
     places = []
@@ -93,10 +99,9 @@ def volume_place(name: str, points: Floats, cells: Ints,
     first, second = cells[:, _EDGES[:, 0]], cells[:, _EDGES[:, 1]]
     flow = gradients @ conducting if np.ndim(conducting) == 3 else gradients * np.reshape(conducting, (-1, 1, 1))
     coupling = -np.einsum("mek,mek->me", flow[:, _EDGES[:, 0]], gradients[:, _EDGES[:, 1]]) * volume[:, None]
-    pairs = np.sort(np.stack([first.ravel(), second.ravel()], axis=1), axis=1)
-    edges = coo_matrix((coupling.ravel(), pairs.T), shape=(len(points),) * 2).tocsr().tocoo()
-    links = np.stack([edges.row, edges.col], axis=1).astype(np.int64)
-    return Place(name, 3, measure, np.array(points), links, edges.data, cells=cells)
+    pairs = np.stack([first.ravel(), second.ravel()], axis=1)
+    links, transmissibility = summed_links(pairs, coupling.ravel(), len(points))
+    return Place(name, 3, measure, np.array(points), links, transmissibility, cells=cells)
 
 
 def lumped(cells: Ints, measure: Floats, vertices: int) -> Floats:
@@ -127,13 +132,14 @@ def _part(name: str, shape: Tetrahedra, region: int, local: dict[str, Ints]) -> 
 
 
 def _membrane(name: str, shape: Tetrahedra, triangles: Ints, local: dict[str, Ints]) -> Place:
-    """The membrane over (k, 3) triangles: a lumped area per vertex, touching the places it bounds."""
+    """The membrane over (k, 3) triangles: a lumped area per vertex, joined by edges, touching the places it bounds."""
     vertices, cells = np.unique(triangles, return_inverse=True)
     cells = cells.reshape(-1, 3)
+    links, transmissibility = triangle_links(name, shape.points[vertices], cells)
     area = lumped(cells, triangle_areas(shape.points, triangles), len(vertices))
     touches = {place: index[vertices] for place, index in local.items()
                if _bounds(shape, place, triangles)}
-    return Place(name, 2, area, shape.points[vertices], touches=touches, cells=cells)
+    return Place(name, 2, area, shape.points[vertices], links, transmissibility, touches, cells)
 
 
 def _bounds(shape: Tetrahedra, place: str, triangles: Ints) -> bool:

@@ -70,7 +70,7 @@ def _nearest(place: Place, positions: Floats, what: str) -> Ints:
 
 def _neighbours(place: Place) -> Ints | None:
     """(n, 3, 2) the element joined to each before and behind it along x, y, z, -1 for none; None without such rows."""
-    if not len(place.links):
+    if not len(place.links) or (place.dimension == 2 and not len(place.sides)):
         return None
     one, other = place.links.T
     way = place.centres[other] - place.centres[one]
@@ -127,8 +127,11 @@ def _refuse(place: Place, positions: Floats, outside: Any, what: str) -> None:
 
 
 def _reach(place: Place) -> Floats:
-    """(n,) how far [um] each element reaches: to those joined to it, else by its own size, or half-way to others."""
-    ends = place.links
+    """(n,) how far [um] each element reaches: to those joined to it by cells or links, else by its own size.
+
+    A membrane without triangles goes by its own size too, or half-way to others.
+    """
+    ends = place.links[:0] if place.dimension == 2 else place.links
     if len(place.cells):
         ends = np.concatenate([place.cells[:, [k, (k + 1) % place.cells.shape[1]]]
                                for k in range(place.cells.shape[1])])

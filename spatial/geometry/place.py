@@ -30,8 +30,9 @@ class Place:
     """A volume, a membrane or a set of points, cut into n elements.
 
     A concentration lives on the elements of one place. Volumes have elements of some um^3 joined
-    by links through which species diffuse; membranes have elements of some um^2; points (synapses,
-    release sites, well-mixed pools given a volume) have whatever measure their maker gives them.
+    by links through which species diffuse; membranes have elements of some um^2, joined likewise where they
+    are made of triangles, voxels or slices; points (synapses, release sites, well-mixed pools given a volume)
+    have whatever measure their maker gives them. Nothing diffuses from one place to another.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Place:
     centres: Floats  # (n, 3) um
     links: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # (m, 2) elements
     transmissibility: Floats = field(default_factory=lambda: np.zeros(0))
-    """(m,) um; the flux through a link is D * transmissibility * difference of concentration."""
+    """(m,) um, or 1 on membranes; the flux through a link is D * transmissibility * difference of concentration."""
     touches: Mapping[str, Ints] = field(default_factory=dict)
     """For each place this one touches, the (n,) element there that each element here touches."""
     cells: Ints = field(default_factory=lambda: np.zeros((0, 4), np.int64))
@@ -117,7 +118,7 @@ class Place:
 
     @cached_property
     def joins_elements(self) -> bool:
-        """Whether links let something diffuse from element to element; membranes, points and pools have none."""
+        """Whether links let something diffuse from element to element; points, pools and parts of places have none."""
         return bool(self.transmissibility.any())
 
     @cached_property

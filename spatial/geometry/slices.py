@@ -5,7 +5,7 @@ does what a thousand tetrahedra do. Volumes, membrane areas and what passes betw
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class _Halves:
     """The two halves of each of m slices, all near halves first: from its middle to the knot it ends at."""
 
     knot: Ints  # (2 m,) tree nodes, then the cuts between them
-    conductance: Floats  # (2 m,) area over length, of a frustum [um]
+    conductance: Floats  # (2 m,) area over length, of a frustum [um], or circumference over length
     disc: Floats  # (2 m,) area of the cut at the knot [um^2]
 
 
@@ -64,7 +64,8 @@ def sliced(tree: Tree, thickness: float) -> Mesh:
     """The tree's "cytosol" in slices of at most `thickness` [um], each with its ring of "plasma membrane".
 
     The discs at the ends are membrane of the last slices. What flows where branches meet is what flows between
-    their half slices through a point of no volume. Raises `InputError` for a thickness that is not positive.
+    their half slices through a point of no volume; along the membrane, through one of no area, around which all is
+    even. Raises `InputError` for a thickness that is not positive.
     """
     checks.positive("slices: thickness", thickness)
     start, end, near, far, knots = _cut(tree, thickness)
@@ -75,9 +76,19 @@ def sliced(tree: Tree, thickness: float) -> Mesh:
     halves = _Halves(knots.ravel(), np.concatenate([conductance * near, conductance * far]),
                      np.pi * np.concatenate([near, far]) ** 2)
     links, transmissibility, closed = _joined(halves, len(volume))
+    around = 4 * np.pi / np.hypot(length, far - near)
+    sides = np.concatenate([around * _log_mean(near, middle), around * _log_mean(middle, far)])
+    _, along, _ = _joined(replace(halves, conductance=sides), len(volume))
     cytosol = Place("cytosol", 3, volume, (start + end) / 2, links, transmissibility)
-    membrane = Place(PLASMA_MEMBRANE, 2, area + closed, (start + end) / 2, touches={"cytosol": np.arange(len(volume))})
+    membrane = Place(PLASMA_MEMBRANE, 2, area + closed, (start + end) / 2, links, along,
+                     touches={"cytosol": np.arange(len(volume))})
     return Mesh.of(cytosol, membrane)
+
+
+def _log_mean(one: Floats, other: Floats) -> Floats:
+    """The logarithmic mean of positive numbers: a cylinder of that radius conducts along its side as the cone does."""
+    ratio = other / one - 1.0
+    return one * np.divide(ratio, np.log1p(ratio), out=np.ones_like(ratio), where=ratio != 0.0)
 
 
 def _cut(tree: Tree, thickness: float) -> tuple[Floats, Floats, Floats, Floats, Ints]:
@@ -95,7 +106,7 @@ def _cut(tree: Tree, thickness: float) -> tuple[Floats, Floats, Floats, Floats, 
 
 
 def _joined(halves: _Halves, slices: int) -> tuple[Ints, Floats, Floats]:
-    """Links between slices, their transmissibilities [um], and the area of the end discs of each slice.
+    """Links between slices, their transmissibilities, and the area of the end discs of each slice.
 
     A knot at which half slices of conductances G meet is eliminated: each pair exchanges G_i G_j / sum(G).
     """

@@ -2,7 +2,8 @@
 
 Between voxels the two-point flux is exact. The faces between two cells over-count a membrane's area, 1.5 times for
 a sphere; each is weighted by |n . e|, the cosine between its own direction and the smoothed normal of the membrane,
-and sum |n . e| |n . e| over the three directions is 1.
+and sum |n . e| |n . e| over the three directions is 1. What lives on a membrane diffuses from face to face as along the
+smooth surface (`voxel_surface`).
 """
 
 import warnings
@@ -21,6 +22,7 @@ from spatial.geometry.bricks import graded_grid
 from spatial.geometry.load import LARGEST, SMALLEST
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.geometry.surfaces import NAMES
+from spatial.geometry.voxel_surface import face_links
 from spatial.units import nm
 
 ECS = "ecs"
@@ -240,7 +242,8 @@ def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]]) -> Mes
     """Places of voxels: one for each label, or group of labels, named, and "ecs" where any voxel is labelled 0.
 
     Between each two places lies a membrane, an element per face, named "plasma membrane" and "er membrane" where
-    that is what it is, else "a|b" in the order of `places`, ecs last. All other labels are obstacles.
+    that is what it is, else "a|b" in the order of `places`, ecs last. All other labels are obstacles. What lives on a
+    membrane diffuses along it, as along the smooth surface; nothing passes from one membrane to another that it meets.
     """
     owner, names = _owners(labels, places)
     if (labels.values == 0).any():
@@ -303,7 +306,7 @@ def _across(values: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]
 
 def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]], number: Ints,
                voxel: Triple) -> Iterator[Place]:
-    """The faces between each two places as a membrane, each with its share of the true area."""
+    """The faces between each two places as a membrane, each with its share of the true area, and joined."""
     low, axis = _faces(owner)
     lengths = np.array(voxel, np.float64)
     high = low + np.eye(3, dtype=np.int64)[axis]
@@ -315,12 +318,15 @@ def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]]
         own = np.flatnonzero(inner == a)
         around = _grown(boxes[a], _MARGIN, owner.shape)
         start = [part.start for part in around]
-        weight = _cosines(owner[around] == a, voxel, low[own] - start, high[own] - start, axis[own])
+        normals, shift = _smooth(owner[around] == a, voxel, low[own] - start, high[own] - start)
+        weight = np.abs(normals[np.arange(len(own)), axis[own]])
         area: Floats = np.prod(lengths) / lengths[axis[own]] * np.maximum(weight, _LEAST)
         centres: Floats = ((low[own] + high[own]) / 2 + 0.5) * lengths
         for b in np.unique(outer[own]):
             pair, here = (names[a], names[b]), outer[own] == b
-            yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here],
+            links = face_links(low[own][here], axis[own][here], touched[0, own[here]], (centres + shift)[here],
+                               normals[here], lengths)
+            yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here], *links,
                         touches=dict(zip(pair, touched[:, own[here]], strict=True)))
 
 
@@ -333,9 +339,16 @@ def _faces(owner: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(found), np.repeat(np.arange(3), [len(each) for each in found])
 
 
-def _cosines(inside: Mask, voxel: Triple, low: Ints, high: Ints, axis: Ints) -> Floats:
-    """(f,) |n . e| of faces of what is inside: n along the gradient of the smoothed depth below its surface."""
-    _, slope = _smoothed(signed_depth(inside, voxel), voxel, _SMOOTHING)
-    normal = np.asarray(slope[tuple(low.T)] + slope[tuple(high.T)], np.float64)
-    length = np.linalg.norm(normal, axis=1)
-    return np.asarray(np.abs(normal[np.arange(len(low)), axis]) / np.where(length > 0, length, 1.0), np.float64)
+def _smooth(inside: Mask, voxel: Triple, low: Ints, high: Ints) -> tuple[Floats, Floats]:
+    """(f, 3) normals at faces of what is inside, along the gradient of the smoothed depth below its surface.
+
+    And (f, 3) the way [um] from the middle of each along its normal to the surface, by the depth as it is: smoothed, it
+    would make processes of a few voxels too thin. A normal is 0 where the smoothed depth has no gradient.
+    """
+    depth = signed_depth(inside, voxel)
+    _, slope = _smoothed(depth, voxel, _SMOOTHING)
+    gradient = np.asarray(slope[tuple(low.T)] + slope[tuple(high.T)], np.float64)
+    length = np.linalg.norm(gradient, axis=1)
+    normal = gradient / np.where(length > 0, length, 1.0)[:, None]
+    here = np.asarray(depth[tuple(low.T)] + depth[tuple(high.T)], np.float64) / 2
+    return normal, -here[:, None] * normal

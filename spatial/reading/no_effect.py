@@ -48,7 +48,8 @@ def stuck_species(system: System, until: float) -> Iterator[str]:
         let_out |= {one: type(mechanism).__name__ for one in made if one.place is not mechanism.where}
     for species in system.model:
         is_still = species.D == 0 and species not in system.model.fipy_terms
-        if is_still and species in let_out and len(species.place.links):
+        is_volume = species.place.dimension == 3 and len(species.place.links) > 0
+        if is_still and species in let_out and is_volume:
             yield (f"{species.name!r} does not diffuse in {species.place.name!r}, since its D is 0, and stays where "
                    f"{let_out[species]} lets it out; give it a D")
 
