@@ -490,3 +490,11 @@ def test_slices_too_short_to_move_time_are_refused():
     with pytest.raises(InputError, match="steps are 0 s long, so that the run would take inf of them"):
         simulate(Model([A, B], [Conversion(place, A, B, 1e300), Conversion(place, B, A, 1e300)]), 0.1,
                  method="stochastic", tolerance=Tolerance(most_steps=100))
+
+
+def test_a_reaction_that_turns_round_in_the_run_is_refused_not_left_out():
+    place = pool("cell", [0.02])
+    a, b = Species("a", place, 2.0), Species("b", place)
+    flow = Own(place, lambda c: [({a: -1, b: 1}, 3.0 * (c[a] - 0.5))])
+    with pytest.raises(InputError, match=r"Own in 'cell' at t = .* at a rate of -.* events per second, which is no"):
+        simulate(Model([a, b], [flow]), 10.0, method="stochastic")

@@ -38,6 +38,7 @@ from spatial.view import View
 HAZARD = 0.1  # chance with which a molecule reacts in a slice, averaged over a reaction's events
 DWELL = 0.5  # slice over the mean time that a molecule stays in an element
 _FEW = 10.0  # pairs that meet in an element in a slice: up to this they are played one by one
+_NEVER = 1e-9  # events in a slice, below zero by rounding: a rate that is more negative is a mistake
 _SAME = 1e-9  # relative: an amount so close to whole molecules is whole
 
 
@@ -198,8 +199,8 @@ def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, o
          u: Floats, address: int) -> int:
     """Let one reaction happen for a time dt [s] at rate (n,) [1/s], in place; how often it did.
 
-    It returns -1, with part of it done, where a rate is no number, or would bring more than can be counted: the numbers
-    drawn would be those of a rate that does not fit into 64 bits, which is none.
+    It returns -1, with part of it done, where a rate is no number, is negative, or would bring more than can be
+    counted: the numbers drawn would be those of a rate that does not fit into 64 bits, which is none.
     While it goes on its rate falls with what it takes: in proportion to the sets of molecules that can meet,
     or, where only one of them sets the rate, to the number of times for which the rest suffices. Where several of
     one species meet, a rate in proportion to a power of their concentration counts each with itself, which no
@@ -212,7 +213,7 @@ def play(rate: Floats, index: Ints, change: Ints, limits: Flags, meets: Flags, o
             per_set[i] = rate[i] / drawn_sets(index, change, limits, meets, N, i)
     happened = 0
     for i in range(len(rate)):
-        if not rate[i] * dt <= MOST:
+        if not -_NEVER <= rate[i] * dt <= MOST:
             return -1
         most = left(index, change, limits, N, i)
         if rate[i] <= 0.0 or most == 0:
@@ -325,8 +326,10 @@ def strain(rate: Floats, index: Ints, change: Ints, limits: Flags, N: Ints, flow
 
 
 def _uncountable(player: _Player, channel: _Channel, rate: Floats, t: float) -> str:
-    """Return what to say of a rate (n,) [1/s] at which more happens in a slice than can be counted."""
-    worst = int(np.argmax(rate))  # the first that is no number, if there is one
+    """Return what to say of a rate (n,) [1/s] that is negative, or at which more happens than can be counted."""
+    worst = int(np.argmin(rate))  # the first that is no number, if there is one
+    if rate[worst] >= 0.0:
+        worst = int(np.argmax(rate))
     where = player.mechanism.where
     return (f"{type(player.mechanism).__name__} in {where.name!r} at t = {t:g} s near {where.position(worst)} has a "
             f"reaction at a rate of {rate[worst]:.3g} events per second, which is no number that can be counted; check "
