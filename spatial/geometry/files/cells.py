@@ -20,10 +20,10 @@ FLAT = 1e-12
 """A tetrahedron of less than this part of the median volume has none."""
 
 _FACES: Mapping[str, tuple[tuple[int, ...], ...]] = MappingProxyType({
-    "pyramid": ((0, 1, 2, 3), (0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4)),
-    "wedge": ((0, 1, 2), (3, 4, 5), (0, 1, 4, 3), (1, 2, 5, 4), (2, 0, 3, 5)),
-    "hexahedron": ((0, 1, 2, 3), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))})
-"""The faces of cells that are no tetrahedra, by their corners one after the other around each."""
+    "pyramid": ((0, 3, 2, 1), (0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4)),
+    "wedge": ((0, 2, 1), (3, 4, 5), (0, 1, 4, 3), (1, 2, 5, 4), (2, 0, 3, 5)),
+    "hexahedron": ((0, 3, 2, 1), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))})
+"""The faces of cells that are no tetrahedra, by their corners around each; all outwards, or all inwards."""
 
 
 def merged(points: Floats) -> tuple[Ints, int]:

@@ -361,7 +361,7 @@ def _vtk_errors() -> Iterator[None]:
         vtkLogger.SetStderrVerbosity(verbosity)
     if "ERR" in window.GetOutput() or "rror" in window.GetOutput():
         said = re.sub(r"ERROR: In \S+ line \d+|\w+ \(0x\w+\): ", "", window.GetOutput())
-        raise ValueError(" ".join(said.split())[:300])
+        raise ValueError(" ".join(said.partition("Algorithm ")[0].split()))
 
 
 def _vtk_grid(grid: Any) -> tuple[Floats, _Cells, dict[str, Any]]:
