@@ -110,7 +110,7 @@ def exodus(path, names=("cytosol", "er")):
     """An Exodus file with two blocks of elements, as SEACAS writes it in the classic form of netCDF."""
     with netcdf_file(path, "w") as file:
         file.version = file.api_version = np.float32(5.0)
-        file.floating_point_word_size, file.file_size, file.title = np.int32(8), np.int32(0), b"box"
+        file.floating_point_word_size, file.file_size, file.title = np.int32(8), np.int32(1), b"box"
         for name, size in {"time_step": None, "len_string": 33, "len_name": 33, "num_dim": 3,
                            "num_nodes": len(POINTS), "num_elem": len(CELLS), "num_el_blk": 2}.items():
             file.createDimension(name, size)
@@ -123,7 +123,8 @@ def exodus(path, names=("cytosol", "er")):
         called = file.createVariable("eb_names", "c", ("num_el_blk", "len_name"))
         for k, name in enumerate(names):
             called[k] = np.array(list(name.ljust(33, "\0")), "S1")
-            chosen = CELLS[LABEL == k + 1]
+            number = k + 1
+            chosen = CELLS[LABEL == number]
             file.createDimension(f"num_el_in_blk{k + 1}", len(chosen))
             file.createDimension(f"num_nod_per_el{k + 1}", 4)
             connect = file.createVariable(f"connect{k + 1}", "i4", (f"num_el_in_blk{k + 1}", f"num_nod_per_el{k + 1}"))
@@ -134,7 +135,8 @@ def exodus(path, names=("cytosol", "er")):
 
 def fenics(path, name="f"):
     """An XDMF file with its HDF5 file, as XDMFFile of FEniCS writes a MeshFunction."""
-    _heavy(path, {"Mesh/0/mesh/topology": CELLS, "Mesh/0/mesh/geometry": POINTS, "MeshFunction/0/values": LABEL[:, None]})
+    _heavy(path, {"Mesh/0/mesh/topology": CELLS, "Mesh/0/mesh/geometry": POINTS,
+                  "MeshFunction/0/values": LABEL[:, None]})
     h5 = path.with_suffix(".h5").name
     path.write_text(f'''<?xml version="1.0"?>
 <!DOCTYPE Xdmf SYSTEM "Xdmf.dtd" []>

@@ -82,8 +82,8 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str],
     region, regions = named_regions(where, numbers[parents], in_file, names)
     check_cells(where, points, cells)
     keep, dropped = without_strays(where, points, cells, region)
-    cells, region = cells[keep], region[keep]
     check_surface(where, points, cells)
+    cells, region = cells[keep], region[keep]
     triangles, of_sheet = triangles_of(sheets)
     groups = _surfaces(file, triangles, of_sheet, np.unique(cells))
     points, cells = used_points(points, cells)

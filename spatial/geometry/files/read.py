@@ -15,6 +15,7 @@ import numpy as np
 
 from spatial.checks import InputError
 from spatial.geometry.files.abaqus import read_abaqus
+from spatial.geometry.files.exodus import read_exodus
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks, corner_kind, groups_of_numbers
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import gmsh_session
@@ -55,7 +56,7 @@ def _reader(path: Path) -> Callable[[Path], MeshFile]:
     if ending == ".msh":
         return _by_gmsh if _gmsh_version(path) >= 4 else _gmsh_by_meshio
     return {".med": _by_gmsh, ".inp": read_abaqus, ".vtu": _by_vtk, ".vtk": _by_vtk, ".pvtu": _by_vtk,
-            ".e": _exodus, ".ex2": _exodus, ".exo": _exodus, ".exii": _exodus, ".xdmf": _xdmf,
+            ".e": read_exodus, ".ex2": read_exodus, ".exo": read_exodus, ".exii": read_exodus, ".xdmf": _xdmf,
             ".xmf": _xdmf}.get(ending, _by_meshio)
 
 
@@ -321,7 +322,7 @@ def _at_cells(file: MeshFile, other: MeshFile, values: Floats | Ints) -> Floats:
     return np.concatenate(found)
 
 
-# VTK: its own formats, and Exodus ------------------------------------------------------------------------------------
+# VTK: its own formats ------------------------------------------------------------------------------------------------
 
 def _by_vtk(path: Path) -> MeshFile:
     """An unstructured grid in a format of VTK."""
@@ -399,44 +400,11 @@ def _vtk_grid(grid: Any) -> tuple[Floats, _Cells, dict[str, Any]]:
     return points, cells, {key: values[solid] for key, values in data.items()}
 
 
-def _from_vtk(points: Floats, cells: _Cells, data: dict[str, Any], groups: tuple[Group, ...] = ()) -> MeshFile:
+def _from_vtk(points: Floats, cells: _Cells, data: dict[str, Any]) -> MeshFile:
+    groups = tuple[Group, ...]()
     if PHYSICAL in data:
-        groups += tuple(groups_of_numbers(np.abs(data.pop(PHYSICAL).astype(np.int64)), 3, {}))
+        groups = tuple(groups_of_numbers(np.abs(data.pop(PHYSICAL).astype(np.int64)), 3, {}))
     cad = data.pop(CAD, None)
     others = {kind for kind, _, _ in cells} - {*SOLIDS, *SHEETS}
     return MeshFile(points, blocks(cells, SOLIDS), blocks(cells, SHEETS), tuple(others), groups, data,
                     None if cad is None else cad.astype(np.int64))
-
-
-def _exodus(path: Path) -> MeshFile:
-    """An Exodus file, whose blocks of elements are groups."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-    from vtkmodules.vtkIOExodus import vtkExodusIIReader
-
-    reader = vtkExodusIIReader()
-    with _vtk_errors():
-        reader.SetFileName(str(path))
-        reader.UpdateInformation()
-        block_kind = reader.ELEM_BLOCK
-        for k in range(reader.GetNumberOfObjects(block_kind)):
-            reader.SetObjectStatus(block_kind, k, 1)
-        reader.SetSqueezePoints(False)
-        reader.GenerateGlobalNodeIdArrayOn()
-        reader.Update()
-        output = reader.GetOutput()
-    points, cells, groups, count = np.zeros((0, 3)), list[tuple[str, int, Ints]](), list[Group](), 0
-    element_blocks = output.GetBlock(0)
-    for k in range(reader.GetNumberOfObjects(block_kind)):
-        grid = element_blocks.GetBlock(k)
-        if grid is None or not grid.GetNumberOfCells():
-            continue
-        points, own, _ = _vtk_grid(grid)
-        cells += own
-        added = sum(len(rows) for kind, _, rows in own if kind in SOLIDS)
-        name, number = reader.GetObjectName(block_kind, k), reader.GetObjectId(block_kind, k)
-        if added:
-            given = "" if re.match(rf"(Unnamed block ID: {number}\b|block_{number}$)", name) else name
-            groups.append(Group(number, given.strip(), 3, np.arange(count, count + added)))
-        count += added
-    del vtk_to_numpy
-    return _from_vtk(points, cells, {}, tuple(groups))
