@@ -361,7 +361,7 @@ UNSOUND = {
                                np.concatenate([CELLS, [[*np.sort(CELLS[300])[:3], len(POINTS)]]]),
                                "faces belong to more than two tetrahedra, the first at|on one side of the face"),
     "a cell over others": (np.concatenate([POINTS, [[0.1, 0.1, 0.1]]]),
-                           np.concatenate([CELLS, [[0, 1, 6, len(POINTS)]]]), "cells on both sides .* or cells that over"),
+                           np.concatenate([CELLS, [[0, 1, 6, len(POINTS)]]]), "cells on both sides .* cells that over"),
     "a ball in a ball": (np.concatenate([BALL.points, 0.5 * BALL.points]),
                          np.concatenate([BALL.cells, BALL.cells + len(BALL.points)]), "form 2 pieces that share no"),
     "a tangled point": (POINTS + np.outer(np.arange(len(POINTS)) == 86, [0.45, 0.3, 0]), CELLS,

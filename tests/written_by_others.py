@@ -123,8 +123,7 @@ def exodus(path, names=("cytosol", "er")):
         called = file.createVariable("eb_names", "c", ("num_el_blk", "len_name"))
         for k, name in enumerate(names):
             called[k] = np.array(list(name.ljust(33, "\0")), "S1")
-            number = k + 1
-            chosen = CELLS[LABEL == number]
+            chosen = CELLS[IN_ER if k else ~IN_ER]
             file.createDimension(f"num_el_in_blk{k + 1}", len(chosen))
             file.createDimension(f"num_nod_per_el{k + 1}", 4)
             connect = file.createVariable(f"connect{k + 1}", "i4", (f"num_el_in_blk{k + 1}", f"num_nod_per_el{k + 1}"))

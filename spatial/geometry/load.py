@@ -16,7 +16,7 @@ from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.surfaces import membranes
-from spatial.geometry.tetrahedra import Region, Tetrahedra, triangle_keys
+from spatial.geometry.tetrahedra import Region, Tetrahedra, face_pairs, triangle_keys
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
@@ -80,9 +80,10 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str],
     cells = turned(where, points, cells, parents)
     numbers, in_file, said = labels_of(where, file, choice)
     region, regions = named_regions(where, numbers[parents], in_file, names)
-    check_cells(where, points, cells)
-    keep, dropped = without_strays(where, points, cells, region)
-    check_surface(where, points, cells)
+    pairs = face_pairs(cells)
+    check_cells(where, points, cells, pairs)
+    keep, dropped = without_strays(where, points, cells, region, pairs)
+    check_surface(where, points, cells, pairs)
     cells, region = cells[keep], region[keep]
     triangles, of_sheet = triangles_of(sheets)
     groups = _surfaces(file, triangles, of_sheet, np.unique(cells))

@@ -111,7 +111,9 @@ def triangle_keys(triangles: Ints, count: int) -> Ints:
 
     With more than 2 million points such numbers would be too large: then (k, 2), a pair for each.
     """
-    a, b, c = np.sort(triangles, axis=1).astype(np.int64).T
+    x, y, z = triangles.T.astype(np.int64)
+    a, c = np.minimum(np.minimum(x, y), z), np.maximum(np.maximum(x, y), z)
+    b = x + y + z - a - c
     if count < _MOST_POINTS:
         return (a * count + b) * count + c
     return np.column_stack([a * count + b, c])

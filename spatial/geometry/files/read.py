@@ -150,6 +150,8 @@ def _gmsh_by_meshio(path: Path) -> MeshFile:
 def _without_repeats(file: MeshFile) -> MeshFile:
     """The file with each cell once: Gmsh 2 lists a cell once for each group that it is in."""
     groups, changed = [group for group in file.groups if group.dimension == 2], False
+    if all(len(group.cells) == file.count for group in file.groups if group.dimension == 3):
+        return file
     solids, keep, first = list(file.solids), np.ones(file.count, bool), np.arange(file.count)
     start = 0
     number = np.zeros(file.count, np.int64)
@@ -158,16 +160,18 @@ def _without_repeats(file: MeshFile) -> MeshFile:
             number[group.cells] = group.number
     for block in file.solids:
         here = slice(start, start + len(block.corners))
+        start = here.stop
         rows = np.sort(block.corners, axis=1)
-        _, one, back = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        pairs = np.column_stack([back.ravel(), number[here]])
+        one, back = _same_rows(rows)
+        if len(one) == len(rows):
+            continue
+        pairs = np.column_stack([back, number[here]])
         once = np.zeros(len(rows), bool)
         once[one] = True
         _, counts = np.unique(pairs, axis=0, return_counts=True)
         if counts.max() == 1 and not once.all():  # repeated for other groups only
-            keep[here], first[here] = once, start + one[back.ravel()]
+            keep[here], first[here] = once, here.start + one[back]
             changed = True
-        start += len(rows)
     if not changed:
         return file
     renumbered = np.cumsum(keep) - 1
@@ -180,6 +184,15 @@ def _without_repeats(file: MeshFile) -> MeshFile:
     return MeshFile(file.points, tuple(solids), file.sheets, file.others, tuple(groups),
                     {key: values[keep] for key, values in file.data.items()},
                     None if file.cad is None else file.cad[keep], file.named, file.notes)
+
+
+def _same_rows(rows: Ints) -> tuple[Ints, Ints]:
+    """The first of each row that comes more than once, and for all rows which of these they are."""
+    order = np.lexsort(rows.T)
+    new = np.append(True, (rows[order][1:] != rows[order][:-1]).any(axis=1))
+    back = np.empty(len(rows), np.int64)
+    back[order] = np.cumsum(new) - 1
+    return order[new], back
 
 
 def _by_meshio(path: Path, names: Mapping[tuple[int, int], str] | None = None) -> MeshFile:
@@ -210,7 +223,7 @@ def _from_meshio(file: Any, names: Mapping[tuple[int, int], str] | None = None) 
     points = np.column_stack([points, np.zeros((len(points), 3 - points.shape[1]))])
     return MeshFile(points, blocks(cells, SOLIDS), blocks(cells, SHEETS), tuple(set(kinds) - {*corners}),
                     tuple(groups), data, None if cad is None else cad.astype(np.int64),
-                    tuple(name for (dimension, _), name in called.items() if dimension == 3))
+                    tuple(name for (dimension, _), name in (names or {}).items() if dimension == 3))
 
 
 def _of_blocks(values: Sequence[Any], kinds: Sequence[str], known: Mapping[str, int]) -> Any:

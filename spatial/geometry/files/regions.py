@@ -60,18 +60,18 @@ def _by_groups(path: str, count: int, groups: list[Group]) -> tuple[Ints, dict[i
 
 def _most_special(path: str, count: int, groups: list[Group]) -> tuple[Ints, list[str]]:
     """(count,) the group of each cell, -1 for none. Raises `InputError` where groups overlap, neither in the other."""
-    sizes = np.array([len(np.unique(group.cells)) for group in groups])
-    owner = np.full(count, -1, np.int64)
-    for k in np.argsort(-sizes, kind="stable").tolist():
-        owner[groups[k].cells] = k
     cells = np.concatenate([group.cells for group in groups])
     member = np.repeat(np.arange(len(groups)), [len(group.cells) for group in groups])
-    shape = (count, len(groups))
-    holds = csr_matrix((np.ones(len(cells), np.int64), (cells, member)), shape=shape)
+    holds = csr_matrix((np.ones(len(cells), np.int64), (cells, member)), shape=(count, len(groups)))
     holds.data[:] = 1
     overlap = csr_matrix(holds.T @ holds)
     common = np.asarray(overlap.todense())
-    pairs = np.unique(np.column_stack([owner[cells], member]), axis=0)
+    sizes = common.diagonal()
+    owner = np.full(count, -1, np.int64)
+    for k in np.argsort(-sizes, kind="stable").tolist():
+        owner[groups[k].cells] = k
+    found = np.bincount(owner[cells] * len(groups) + member, minlength=len(groups) ** 2)
+    pairs = np.argwhere(found.reshape(len(groups), len(groups)))
     notes = list[str]()
     for own, other in pairs[pairs[:, 0] != pairs[:, 1]].tolist():
         within, around = _called(groups[own]), _called(groups[other])

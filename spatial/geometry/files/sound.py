@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, spot
-from spatial.geometry.tetrahedra import cell_volumes, face_pairs, faces_of, largest_first
+from spatial.geometry.tetrahedra import cell_volumes, faces_of, largest_first
+
+Pairs = tuple[Ints, NDArray[np.bool_]]
 
 STRAY = 0.01
 """A piece apart from the rest is dropped if it is less than this part of the volume of each of its regions."""
@@ -19,8 +21,31 @@ _AT_ONCE = 1_000_000  # pairs of a tetrahedron and a position
 _SPOTS = ((1 / 3, 1 / 3, 1 / 3), (0.8, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8))  # looked at above each face
 
 
-def check_cells(path: str, points: Floats, cells: Ints) -> None:
-    """Raise `InputError` for cells listed twice, faces of more than two cells, and cells on one side of a face."""
+def check_cells(path: str, points: Floats, cells: Ints, pairs: Pairs) -> None:
+    """Raise `InputError` for cells listed twice, faces of more than two cells, and cells on one side of a face.
+
+    `pairs` is `face_pairs(cells)`, here and below.
+    """
+    order, same = pairs
+    crowded = np.flatnonzero(same[1:] & same[:-1])
+    even = _is_even(faces_of(cells))
+    one, other = order[:-1][same], order[1:][same]
+    alike = np.flatnonzero(even[one] == even[other])
+    if not len(crowded) and not len(alike):
+        return
+    _check_once(path, points, cells)
+    faces = faces_of(cells)
+    if len(crowded):
+        first = points[faces[order[crowded[0]]]].mean(axis=0)
+        raise InputError(f"{path}: {len(crowded)} faces belong to more than two tetrahedra, the first at {spot(first)};"
+                         " remove the cells that overlap there")
+    first = points[faces[one[alike[0]]]].mean(axis=0)
+    raise InputError(f"{path}: {len(alike)} pairs of tetrahedra overlap, for they lie on one side of the face that "
+                     f"they share, the first at {spot(first)}; remove or remesh one of each pair")
+
+
+def _check_once(path: str, points: Floats, cells: Ints) -> None:
+    """Raise `InputError` for cells listed twice; all their faces are shared, on one side."""
     ordered = np.sort(cells, axis=1)
     order = np.lexsort(ordered.T[::-1])
     again = np.flatnonzero((ordered[order][1:] == ordered[order][:-1]).all(axis=1))
@@ -28,19 +53,6 @@ def check_cells(path: str, points: Floats, cells: Ints) -> None:
         first = points[cells[order[again[0]]]].mean(axis=0)
         raise InputError(f"{path}: {len(again)} tetrahedra are listed twice, the first at {spot(first)}; remove the "
                          "repeated cells, for they count their volume twice")
-    order, same = face_pairs(cells)
-    crowded = np.flatnonzero(same[1:] & same[:-1])
-    faces = faces_of(cells)
-    if len(crowded):
-        first = points[faces[order[crowded[0]]]].mean(axis=0)
-        raise InputError(f"{path}: {len(crowded)} faces belong to more than two tetrahedra, the first at {spot(first)};"
-                         " remove the cells that overlap there")
-    one, other = order[:-1][same], order[1:][same]
-    alike = np.flatnonzero(_is_even(faces[one]) == _is_even(faces[other]))
-    if len(alike):
-        first = points[faces[one[alike[0]]]].mean(axis=0)
-        raise InputError(f"{path}: {len(alike)} pairs of tetrahedra overlap, for they lie on one side of the face that "
-                         f"they share, the first at {spot(first)}; remove or remesh one of each pair")
 
 
 def _is_even(triangles: Ints) -> NDArray[np.bool_]:
@@ -49,19 +61,20 @@ def _is_even(triangles: Ints) -> NDArray[np.bool_]:
     return np.asarray((a < b).astype(int) + (b < c) + (c < a) == 2)
 
 
-def surface(cells: Ints) -> Ints:
+def surface(cells: Ints, pairs: Pairs) -> Ints:
     """(k, 3) triangles around all cells, pointing outwards."""
-    order, same = face_pairs(cells)
+    order, same = pairs
     alone = order[~(np.r_[same, False] | np.r_[False, same])]
     return faces_of(cells)[alone]
 
 
-def without_strays(path: str, points: Floats, cells: Ints, region: Ints) -> tuple[NDArray[np.bool_], str]:
+def without_strays(path: str, points: Floats, cells: Ints, region: Ints,
+                   pairs: Pairs) -> tuple[NDArray[np.bool_], str]:
     """(m,) which cells to keep, and what to say of those dropped: pieces that are a small part of all their regions.
 
     Raises `InputError` where more than one piece is left.
     """
-    order, same = face_pairs(cells)
+    order, same = pairs
     piece = largest_first(order[:-1][same] // 4, order[1:][same] // 4, len(cells))
     count = int(piece.max()) + 1
     if count == 1:
@@ -87,12 +100,12 @@ def without_strays(path: str, points: Floats, cells: Ints, region: Ints) -> tupl
                   f"{part:.2g} % of the volume, the first at {spot(first)}")
 
 
-def check_surface(path: str, points: Floats, cells: Ints) -> None:
+def check_surface(path: str, points: Floats, cells: Ints, pairs: Pairs) -> None:
     """Raise `InputError` for cracks and overlaps: where just outside the surface there are cells again.
 
     A crack is two sheets of surface, one on the other; cells on both sides of it would not be joined.
     """
-    triangles = surface(cells)
+    triangles = surface(cells, pairs)
     a, b, c = (points[triangles[:, k]] for k in range(3))
     normal = np.cross(b - a, c - a)
     twice_area = np.linalg.norm(normal, axis=1)
