@@ -385,15 +385,17 @@ def _vtk_grid(grid: Any) -> tuple[Floats, _Cells, dict[str, Any]]:
     if not grid.GetNumberOfPoints() or not grid.GetNumberOfCells():
         raise ValueError("it holds no cells")
     points = vtk_to_numpy(grid.GetPoints().GetData()).astype(float)
-    array = grid.GetCells()
-    array.ConvertToDefaultStorage() if hasattr(array, "ConvertToDefaultStorage") else None
-    types = np.array([grid.GetCellType(0)]) if grid.GetNumberOfCells() == 1 else vtk_to_numpy(grid.GetCellTypesArray())
-    offsets, connectivity = vtk_to_numpy(array.GetOffsetsArray()), vtk_to_numpy(array.GetConnectivityArray())
+    topology = grid.GetCells()
+    types = vtk_to_numpy(grid.GetCellTypesArray())
+    offsets, connectivity = vtk_to_numpy(topology.GetOffsetsArray()), vtk_to_numpy(topology.GetConnectivityArray())
     data = dict[str, Any]()
     held = grid.GetCellData()
     for k in range(held.GetNumberOfArrays()):
-        if held.GetArray(k) is not None and held.GetArrayName(k):
-            data[held.GetArrayName(k)] = vtk_to_numpy(held.GetArray(k)).copy()
+        array = held.GetAbstractArray(k)
+        if array.IsA("vtkStringArray"):
+            data[array.GetName()] = np.array([array.GetValue(cell) for cell in range(array.GetNumberOfValues())])
+        elif array.IsA("vtkDataArray") and array.GetName():
+            data[array.GetName()] = vtk_to_numpy(array).copy()
     ghost = data.pop("vtkGhostType", np.zeros(len(types), np.uint8))
     kept = np.flatnonzero(ghost == 0)
     sizes = np.diff(offsets)
@@ -414,10 +416,16 @@ def _vtk_grid(grid: Any) -> tuple[Floats, _Cells, dict[str, Any]]:
 
 
 def _from_vtk(points: Floats, cells: _Cells, data: dict[str, Any]) -> MeshFile:
-    groups = tuple[Group, ...]()
-    if PHYSICAL in data:
-        groups = tuple(groups_of_numbers(np.abs(data.pop(PHYSICAL).astype(np.int64)), 3, {}))
+    groups = list[Group]()
+    for name, values in data.items():
+        if values.dtype.kind == "U" and len(np.unique(values)) > 1:  # words for cells are names of groups
+            words, number = np.unique(values, return_inverse=True)
+            called = {(3, k + 1): str(word) for k, word in enumerate(words)}
+            groups += groups_of_numbers(number.ravel() + 1, 3, called)
+        elif name == PHYSICAL:
+            groups += groups_of_numbers(np.abs(values.astype(np.int64)), 3, {})
+    data.pop(PHYSICAL, None)
     cad = data.pop(CAD, None)
     others = {kind for kind, _, _ in cells} - {*SOLIDS, *SHEETS}
-    return MeshFile(points, blocks(cells, SOLIDS), blocks(cells, SHEETS), tuple(others), groups, data,
+    return MeshFile(points, blocks(cells, SOLIDS), blocks(cells, SHEETS), tuple(others), tuple(groups), data,
                     None if cad is None else cad.astype(np.int64))

@@ -13,7 +13,8 @@ from spatial.geometry.files.words import regions_of
 from spatial.geometry.place import Ints
 from spatial.geometry.tetrahedra import Region
 
-_OWN = ("medit:ref", "tetgen:ref", "region", "regions", "material", "label")
+_OWN = ("medit:ref", "tetgen:ref", "nastran:ref", "netgen:index", "avsucd:material", "ugrid:ref", "su2:tag", "region",
+        "regions", "material", "label")
 """Cell data that is for regions in its format, or by its name: no note says that it is used."""
 
 _BOOKKEEPING = ("vtkoriginalcellids", "globalelementid", "globalcellids", "global_element_id", "vtkghosttype", "rank",
