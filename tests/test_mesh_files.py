@@ -62,6 +62,15 @@ LATER = ["*ELSET, ELSET=cytosol", ", ".join(LEFT[:200]), "*ELSET, ELSET=cytosol"
          "*ELSET, ELSET=EALL, GENERATE", "1, 750, 1",
          "*ELSET, ELSET=OUTPUT", "cytosol, er"]
 
+def meshio_4(path):
+    """A Gmsh 4.1 file of meshio, which writes no entities and so loses what is in which group."""
+    data = [LABEL.astype(np.int32)]
+    file = meshio.Mesh(POINTS, [("tetra", CELLS)], cell_data={"gmsh:physical": data, "gmsh:geometrical": data},
+                       field_data={"er": np.array([2, 3]), "cytosol": np.array([1, 3])})
+    file.write(path, file_format="gmsh")
+    return path
+
+
 MATRIX = {
     **{f"gmsh {version} {'binary' if binary else 'text'} {kind}": (gmsh(groups, version, binary), expected)
        for version, binary in ((2.2, False), (2.2, True), (4.1, False), (4.1, True))
@@ -96,7 +105,9 @@ MATRIX = {
                                         "subdomains": LABEL.astype(float)}, kinds=((71, CELLS),)), BY_NUMBER),
     "vtu in text": (in_vtk("m.vtu", {"cell_tags": LABEL, "quality": np.linspace(0.1, 1, 750)}, mode=0), BY_NUMBER),
     "vtu converted from gmsh": (in_vtk("m.vtu", {"gmsh:physical": LABEL, "gmsh:geometrical": TAG}, mode=1), BY_NUMBER),
-    "vtk with two scalars": (in_vtk("m.vtk", {"quality": np.linspace(0.1, 1, 750), "region": LABEL}), BY_NUMBER),
+    "vtk in text with two scalars": (lambda folder: others.legacy_vtk(
+        folder / "m.vtk", {"quality": np.linspace(0.1, 1, 750), "region": LABEL}), BY_NUMBER),
+    "vtk with two fields": (in_vtk("m.vtk", {"quality": np.linspace(0.1, 1, 750), "region": LABEL}), BY_NUMBER),
     "vtu where two names agree": (in_vtk("m.vtu", {"tissue": LABEL, "is_er": LABEL.astype(np.uint8)}), BY_NUMBER),
     "medit": (lambda folder: others.by_meshio(folder / "m.mesh", {"medit:ref": [LABEL]}), BY_NUMBER),
     "nastran": (lambda folder: others.by_meshio(folder / "m.bdf", {"nastran:ref": [LABEL]}), BY_NUMBER),
@@ -119,6 +130,7 @@ def test_files_of_others_have_the_regions_that_they_say(tmp_path, kind):
     (gmsh({(5, "left"): [1, 2], (3, "right"): [2, 3]}, 4.1, True), "162 cells are in both groups 'right' and 'left'"),
     (gmsh({(5, "left"): [1, 2], (3, "right"): [2, 3]}, 2.2, False), "162 cells are in both groups 'right' and 'left'"),
     (gmsh({(5, "er"): [2], (3, "ER"): [2]}, 4.1, False, save_all=True), "'er' and 'ER' are the same 162 cells"),
+    (lambda folder: meshio_4(folder / "m.msh"), "names groups of volumes, 'cytosol', 'er', but does not say which"),
     (in_vtk("m.vtu", {"subdomain": TAG, "material": LABEL}), "in several ways, 'subdomain', 'material'; pass the one"),
     (in_vtk("m.vtu", {"region": LABEL, "CellEntityIds": SWAPPED}), "in several ways, 'region', 'CellEntityIds'"),
     (lambda folder: others.abaqus(folder / "m.inp", ELEMENTS["two sets"], ["*ELSET, ELSET=all", "none"]),
@@ -147,6 +159,8 @@ def test_one_says_which_numbers_or_groups_are_the_regions(tmp_path):
 @pytest.mark.parametrize(("write", "message"), [
     (in_vtk("m.vtu", {"tissue": LABEL}), "its regions are taken from its cell data 'tissue', which is 1, 2"),
     (gmsh(WITHIN, 4.1, False), "in both groups 'er' and 'cytosol' are taken for 'er', which lies within the other"),
+    (gmsh({}, 4.1, False), "its regions are its CAD volumes, 1, 2, 3, for it has no groups of volumes"),
+    (in_vtk("m.vtu", {"rank": LABEL}), "its cell data 'rank' is not taken for its regions; if it numbers these, pass"),
     (gmsh({(2, "er"): [2]}, 4.1, False, save_all=True), "588 of 750 cells are in no group; they are the region of"),
 ])
 def test_what_is_chosen_is_said(tmp_path, write, message):
@@ -219,6 +233,31 @@ def test_a_surface_may_have_the_name_of_a_volume(tmp_path):
     assert {name: len(triangles) for name, triangles in mesh.membranes.items()} == {
         "er membrane": len(between), "hull": len(outer)}
     assert "keep the name of their membrane, for a place is called 'er' too" in said[0]
+
+
+@pytest.mark.parametrize("name", ["m.msh", "m.med"])
+def test_an_open_session_of_gmsh_keeps_its_models(tmp_path, name):
+    import gmsh
+
+    path = others.by_gmsh(tmp_path / name, TWO)
+    gmsh.initialize(readConfigFiles=False, interruptible=False)
+    try:
+        gmsh.option.setNumber("General.Terminal", 0)
+        gmsh.model.add("mine")
+        before = gmsh.model.list()
+        assert volumes(load(path)) == pytest.approx(CYTOSOL_AND_ER)
+        assert gmsh.model.list() == before
+        assert gmsh.model.getCurrent() == "mine"
+    finally:
+        gmsh.finalize()
+
+
+@pytest.mark.parametrize("name", ["m.msh", "m.med", "m.inp", "m.exo", "m.xdmf", "m.vtk"])
+@pytest.mark.parametrize("content", [b"", b"this is no mesh", b"$MeshFormat\n4.1 0 8\n$EndMeshFormat\n$Entities\n1 5"])
+def test_what_is_no_mesh_is_refused_without_a_word_else(tmp_path, name, content, capfd):
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name, "cannot be read as a mesh: .+|holds no mesh")
+    assert capfd.readouterr() == ("", "")
 
 
 # kinds of cells ------------------------------------------------------------------------------------------------------

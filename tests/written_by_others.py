@@ -219,6 +219,19 @@ def by_vtk(path, data, kinds=((10, CELLS),), mode=2):
     return path
 
 
+def legacy_vtk(path, data):
+    """A .vtk file in text with a SCALARS section for each of the data."""
+    lines = ["# vtk DataFile Version 2.0", "box", "ASCII", "DATASET UNSTRUCTURED_GRID", f"POINTS {len(POINTS)} double"]
+    lines += [" ".join(map(repr, point)) for point in POINTS.tolist()]
+    lines += [f"CELLS {len(CELLS)} {5 * len(CELLS)}", *("4 " + " ".join(map(str, cell)) for cell in CELLS.tolist())]
+    lines += [f"CELL_TYPES {len(CELLS)}", *["10"] * len(CELLS), f"CELL_DATA {len(CELLS)}"]
+    for name, values in data.items():
+        kind = "int" if np.asarray(values).dtype.kind == "i" else "double"
+        lines += [f"SCALARS {name} {kind} 1", "LOOKUP_TABLE default", *map(str, values.tolist())]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def _heavy(path, arrays):
     with h5py.File(path.with_suffix(".h5"), "w") as file:
         for name, values in arrays.items():

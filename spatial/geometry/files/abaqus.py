@@ -56,6 +56,8 @@ def read_abaqus(path: Path) -> MeshFile:
 
 def _mesh(path: Path, nodes: list[Floats], elements: list[tuple[str, int, Ints]],
           sets: dict[str, list[str | Ints]]) -> MeshFile:
+    if not nodes:
+        raise InputError(f"{path} has no *NODE, so that it holds no mesh")
     table = np.concatenate([block[:, :4] for block in nodes])
     number = table[:, 0].astype(np.int64)
     _check_unique(path, number, "nodes")

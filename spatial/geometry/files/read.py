@@ -54,7 +54,7 @@ def read(path: Path) -> MeshFile:
 def _reader(path: Path) -> Callable[[Path], MeshFile]:
     ending = path.suffix.lower()
     if ending == ".msh":
-        return _by_gmsh if _gmsh_version(path) >= 4 else _gmsh_by_meshio
+        return _by_gmsh if _gmsh_version(path) >= 4 and _section(path, "Entities") else _gmsh_by_meshio
     return {".med": _by_gmsh, ".inp": read_abaqus, ".vtu": _by_vtk, ".vtk": _by_vtk, ".pvtu": _by_vtk,
             ".e": read_exodus, ".ex2": read_exodus, ".exo": read_exodus, ".exii": read_exodus, ".xdmf": _xdmf,
             ".xmf": _xdmf}.get(ending, _by_meshio)
@@ -68,11 +68,16 @@ def _gmsh_version(path: Path) -> float:
     return float(version.group(1)) if version else 0.0
 
 
+def _section(path: Path, name: str) -> bytes:
+    """A section of a Gmsh file, empty where there is none."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start, end = content.find(f"${name}".encode()), content.find(f"$End{name}".encode())
+        return content[start:end] if start >= 0 else b""
+
+
 def _physical_names(path: Path) -> dict[tuple[int, int], str]:
     """What a Gmsh file calls each (dimension, number). meshio keeps one of two that share a name."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start, end = content.find(b"$PhysicalNames"), content.find(b"$EndPhysicalNames")
-        section = content[start:end] if start >= 0 else b""
+    section = _section(path, "PhysicalNames")
     try:
         text = section.decode()
     except UnicodeDecodeError:
@@ -84,10 +89,12 @@ def _physical_names(path: Path) -> dict[tuple[int, int], str]:
 # gmsh: files of version 4, where a volume may be in several groups, and MED files ------------------------------------
 
 def _by_gmsh(path: Path) -> MeshFile:
-    """A file that gmsh opens."""
+    """A file that gmsh opens; an open session of the user's keeps its models."""
+    if path.suffix.lower() == ".med":
+        _check_hdf5(path)
     names = _physical_names(path) if path.suffix == ".msh" else {}
     with gmsh_session(path.stem) as gmsh:
-        views = set(gmsh.view.getTags())
+        views, models, own = set(gmsh.view.getTags()), gmsh.model.list(), gmsh.model.getCurrent()
         gmsh.merge(str(path))
         tags, coordinates, _ = gmsh.model.mesh.getNodes()
         solids, solid_tags, solid_groups, cad = _entities(gmsh, 3, tags)
@@ -96,10 +103,23 @@ def _by_gmsh(path: Path) -> MeshFile:
         for view in set(gmsh.view.getTags()) - views:
             data |= _element_data(gmsh, view, solid_tags)
             gmsh.view.remove(view)
+        for model in gmsh.model.list():
+            if model not in models:  # a MED file comes as a model of its own
+                gmsh.model.setCurrent(model)
+                gmsh.model.remove()
+        gmsh.model.setCurrent(own)
     others = {kind for kind, _, _ in (*solids, *sheets)} - {*SOLIDS, *SHEETS}
     return MeshFile(coordinates.reshape(-1, 3), blocks(solids, SOLIDS), blocks(sheets, SHEETS), tuple(others),
                     (*solid_groups, *sheet_groups), data, cad,
                     tuple(name for (dimension, _), name in names.items() if dimension == 3))
+
+
+def _check_hdf5(path: Path) -> None:
+    """Raise ValueError for a file that is no HDF5, of which the MED library would print its own words."""
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        raise ValueError("it is no HDF5 file, as MED files are")
 
 
 def _entities(gmsh: Any, dimension: int, tags: Ints) -> tuple[_Cells, Ints, list[Group], Ints]:

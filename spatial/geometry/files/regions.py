@@ -40,12 +40,16 @@ def labels_of(path: str, file: MeshFile, choice: Choice) -> tuple[Ints, dict[int
     if choice is not None:
         groups = _chosen_groups(path, groups, choice)
     if groups:
-        return _by_groups(path, file.count, groups)
+        numbers, called, notes = _by_groups(path, file.count, groups)
+        empty = [name for name in file.named if name not in called.values() and choice is None]
+        if empty:
+            notes.append(f"no cell is in the groups of volumes {', '.join(map(repr, empty))}, which it names")
+        return numbers, called, notes
     if file.named:
         names = ", ".join(repr(name) for name in file.named)
         raise InputError(f"{path} names groups of volumes, {names}, but does not say which tetrahedra are in them, as "
-                         "Gmsh 2 files do with Mesh.SaveAll; save it without, or as Gmsh 4.1, or pass "
-                         f"regions={CAD!r} for its CAD volumes")
+                         "is lost in Gmsh 2 with Mesh.SaveAll; save it from Gmsh as version 4.1, or without SaveAll, or "
+                         f"pass regions={CAD!r} for its CAD volumes")
     return _by_data(path, file)
 
 
@@ -116,8 +120,12 @@ def _chosen_data(path: str, file: MeshFile, groups: list[Group],
 
 def _by_data(path: str, file: MeshFile) -> tuple[Ints, dict[int, str], list[str]]:
     """Each cell by the whole numbers that the file gives to its cells: those that tell cells apart."""
-    numbers = {name: values for name, values in _numbers(file).items() if name.lower() not in _BOOKKEEPING
-               and not _is_count(values)}
+    numbers = {name: values for name, values in _numbers(file).items() if not _is_count(values)}
+    ignored = [name for name, values in numbers.items()
+               if name.lower() in _BOOKKEEPING and values.min() != values.max()]
+    numbers = {name: values for name, values in numbers.items() if name.lower() not in _BOOKKEEPING}
+    notes = [f"its cell data {name!r} is not taken for its regions; if it numbers these, pass regions={name!r}"
+             for name in ignored]
     apart = {name: values for name, values in numbers.items() if values.min() != values.max()}
     first, *others = apart or [""]
     differing = [name for name in others if not np.array_equal(apart[name], apart[first])]
@@ -129,13 +137,14 @@ def _by_data(path: str, file: MeshFile) -> tuple[Ints, dict[int, str], list[str]
         values = np.unique(apart[first])
         shown = ", ".join(map(str, values[:8].tolist())) + (", ..." if len(values) > 8 else "")
         note = f"its regions are taken from its cell data {first!r}, which is {shown}"
-        return apart[first], {}, [] if set(apart) & {*_OWN} else [note]
+        return apart[first], {}, notes if set(apart) & {*_OWN} else [*notes, note]
     if file.cad is not None and file.cad.min() != file.cad.max():
-        return file.cad, {}, []
+        shown = ", ".join(map(str, np.unique(file.cad)[:8].tolist()))
+        return file.cad, {}, [*notes, f"its regions are its CAD volumes, {shown}, for it has no groups of volumes"]
     alike = [numbers[name] for name in _OWN if name in numbers] or list(numbers.values())
     if file.cad is not None:
         alike.append(file.cad)
-    return alike[0] if alike else np.zeros(file.count, np.int64), {}, []
+    return alike[0] if alike else np.zeros(file.count, np.int64), {}, notes
 
 
 def _numbers(file: MeshFile) -> dict[str, Ints]:
