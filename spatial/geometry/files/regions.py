@@ -48,8 +48,8 @@ def labels_of(path: str, file: MeshFile, choice: Choice) -> tuple[Ints, dict[int
     if file.named:
         names = ", ".join(repr(name) for name in file.named)
         raise InputError(f"{path} names groups of volumes, {names}, but does not say which tetrahedra are in them, as "
-                         "is lost in Gmsh 2 with Mesh.SaveAll; save it from Gmsh as version 4.1, or without SaveAll, or "
-                         f"pass regions={CAD!r} for its CAD volumes")
+                         "is lost in Gmsh 2 with Mesh.SaveAll; save it from Gmsh as version 4.1, or without SaveAll, "
+                         f"or pass regions={CAD!r} for its CAD volumes")
     return _by_data(path, file)
 
 
