@@ -97,8 +97,8 @@ def _by_gmsh(path: Path) -> MeshFile:
         views, models, own = set(gmsh.view.getTags()), gmsh.model.list(), gmsh.model.getCurrent()
         gmsh.merge(str(path))
         tags, coordinates, _ = gmsh.model.mesh.getNodes()
-        solids, solid_tags, solid_groups, cad = _entities(gmsh, 3, tags, names)
-        sheets, _, sheet_groups, _ = _entities(gmsh, 2, tags, names)
+        solids, solid_tags, solid_groups, cad = _entities(gmsh, 3, tags)
+        sheets, _, sheet_groups, _ = _entities(gmsh, 2, tags)
         data = dict[str, Floats | Ints]()
         for view in set(gmsh.view.getTags()) - views:
             data |= _element_data(gmsh, view, solid_tags)
@@ -122,12 +122,8 @@ def _check_hdf5(path: Path) -> None:
         raise ValueError("it is no HDF5 file, as MED files are")
 
 
-def _entities(gmsh: Any, dimension: int, tags: Ints,
-              names: Mapping[tuple[int, int], str]) -> tuple[_Cells, Ints, list[Group], Ints]:
-    """The cells of a dimension, with the tag of each, the groups that they are in, and the entity of each.
-
-    `names` are those of the file: gmsh itself keeps one of two groups that share a name.
-    """
+def _entities(gmsh: Any, dimension: int, tags: Ints) -> tuple[_Cells, Ints, list[Group], Ints]:
+    """The cells of a dimension, with the tag of each, the groups that they are in, and the entity of each."""
     order = np.argsort(tags)
     cells, cell_tags, entities = list[tuple[str, int, Ints]](), [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     members = dict[int, list[Ints]]()
@@ -148,8 +144,8 @@ def _entities(gmsh: Any, dimension: int, tags: Ints,
                 count += len(numbers)
         for group in gmsh.model.getPhysicalGroupsForEntity(dimension, entity):
             members.setdefault(abs(int(group)), []).append(np.arange(start, count))
-    groups = [Group(number, names.get((dimension, number)) or gmsh.model.getPhysicalName(dimension, number).strip(),
-                    dimension, np.concatenate(parts)) for number, parts in sorted(members.items())]
+    groups = [Group(number, gmsh.model.getPhysicalName(dimension, number).strip(), dimension, np.concatenate(parts))
+              for number, parts in sorted(members.items())]
     return cells, np.concatenate(cell_tags), groups, np.concatenate(entities)
 
 
