@@ -35,6 +35,7 @@ bench: $(SETUP)
 	$(BIN)/python -m tests.benchmarks.open_boundary
 	$(BIN)/python -m tests.benchmarks.thin_sheets
 	$(BIN)/python -m tests.benchmarks.electrodiffusion
+	$(BIN)/python -m tests.benchmarks.loading
 
 $(SETUP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spatial needs Python 3.11 or newer; name one: make PYTHON=python3.12")'

@@ -164,13 +164,13 @@ def test_a_mesh_that_cannot_be_used_is_told(tmp_path: Path, capsys: Captured) ->
     points, cells = sound.points, sound.cells
     meshio.Mesh(points, [("triangle", cells[:, :3])]).write(tmp_path / "flat.vtu")
     twice, far = np.vstack([points, points + 5]), cells + len(points)
-    turned = np.vstack([cells[:1, [1, 0, 2, 3]], cells[1:]])
+    thin = np.vstack([cells[:1, [0, 1, 2, 2]], cells[1:]])
     wrong = {
         tmp_path / "absent.msh": f"there is no mesh file {tmp_path / 'absent.msh'}",
         tmp_path / "flat.vtu": "holds no linear tetrahedra; it holds triangle",
         write(tmp_path / "metres.vtu", points * 1e-6, cells): "if the file is in metres pass unit=m",
         write(tmp_path / "huge.vtu", points * 1e6, cells): "its extent is 1e+06 um, not 0.01 to 1000 um",
-        write(tmp_path / "turned.vtu", points, turned): "inverted or have no volume; the first is tetra",
+        write(tmp_path / "thin.vtu", points, thin): "inverted or have no volume; the first is tetra",
         write(tmp_path / "apart.vtu", twice, np.vstack([cells, far])): "form 2 pieces that share no face",
     }
     for path, sentence in wrong.items():

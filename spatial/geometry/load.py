@@ -1,57 +1,97 @@
-"""Tetrahedral meshes from files, checked, and back into files."""
+"""Meshes from files, as tetrahedra that are checked, and back into files."""
 
-import contextlib
-import io
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
+from spatial.geometry.files.cells import merged, split, triangles_of, turned
+from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
+from spatial.geometry.files.read import read
+from spatial.geometry.files.regions import labels_of, named_regions
+from spatial.geometry.files.sound import check_cells, check_surface, without_strays
+from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.surfaces import membranes
-from spatial.geometry.tetrahedra import Region, Tetrahedra, cell_volumes, piece_labels
-from spatial.geometry.tortuosity import checked
+from spatial.geometry.tetrahedra import Region, Tetrahedra, face_pairs, triangle_keys
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
 UNUSUAL = 100.0  # um, the extent beyond which it warns
 
-_REGION_DATA = ("gmsh:physical", "medit:ref", "region", "regions", "material", "label", "tetgen:ref",
-                "ElementBlockIds", "gmsh:geometrical")
 _UNITS = {"um": (um, "micrometres"), "nm": (nm, "nanometres"), "m": (m, "metres"), "mm": (mm, "millimetres")}
 
 
-@by_annotation
-def load(path: str | Path, unit: float = um, names: Mapping[int, str] | None = None) -> Tetrahedra:
-    """The tetrahedra of a file in any format that meshio reads (.msh, .vtu, .vtk, .inp, .xdmf, ...).
+_WORDS = {"tetra": "tetrahedron", "pyramid": "pyramid", "wedge": "prism", "hexahedron": "hexahedron",
+          "triangle": "triangle", "quad": "quadrilateral"}
+_MANY = {"pyramid": "pyramids", "wedge": "prisms", "hexahedron": "hexahedra"}
+_FLAT_KINDS = ("vert", "point", "line", "poly_line", "strip", "polygon", "empty", "curve", "vtk_lagrange_curve")
 
-    `unit` is the length of one unit of the file [um]. Regions come from the physical groups, or
-    integer cell data, of the file. They are called what `names` says for their number, else what the
+
+@by_annotation
+def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
+         regions: str | Sequence[str] | None = None) -> Tetrahedra:
+    """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or any format that meshio reads.
+
+    `unit` is the length of one unit of the file [um]. Prisms, pyramids and hexahedra are split into tetrahedra,
+    second-order cells are taken by their corners, and tetrahedra are turned one way. Points nearer than 1e-6 of the
+    extent are merged, and pieces apart of less than 1 % of each of their regions are dropped; a `MeshNote` says so.
+
+    Regions come from the groups of the file (physical groups, element sets, MED groups, Exodus blocks); a cell in
+    several is in the one that lies within all others. Without groups they come from whole numbers that the file gives
+    to its cells, under any name, and without these from CAD volumes. Where a file says several things, `regions` names
+    the cell data to take ("gmsh:geometrical" for CAD volumes), or lists the groups that count.
+
+    Regions are called what `names` says for their number or their name in the file, else what the
     file says, else "region 1" and so on; a region alone and without a name is the "cytosol". A name
     may give a part and the properties of a homogenised medium: "ecs/neuropil volume_fraction=0.2
     tortuosity=1.6", or tortuosity=1.5,1.6,1.7 along x, y, z, or for a matrix its 9 numbers, or the 6 from the
-    diagonal on, row by row. Triangles in a named physical group are a membrane of that name where they lie
-    between places or around them; other membranes are named by `surfaces.membranes`.
+    diagonal on, row by row. Without properties a / belongs to the name: "PAP/er" is a place of its own.
+    Triangles in a named group are a membrane of that name where they lie between places or around them; other
+    membranes are named by `surfaces.membranes`.
 
-    Raises `InputError` for what cannot be read or would not be a sound mesh.
+    Raises `InputError` for what cannot be read, would not be a sound mesh (cells twice or overlapping, faces of more
+    than two cells, cracks of doubled points, pieces apart), or can be understood in more than one way.
     """
-    path = Path(path)
     positive("unit", unit)
-    file = _read(path)
-    cells = _tetrahedra(path, file)
-    points, cells = used_points(np.asarray(file.points, float) * unit, cells)
+    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions)
+    for note in notes:
+        warnings.warn(note, MeshNote, stacklevel=3)
+    return mesh
+
+
+def _loaded(path: Path, unit: float, names: dict[int | str, str],
+            choice: str | Sequence[str] | None) -> tuple[Tetrahedra, list[str]]:
+    """The mesh of a file, and what to say of how it was read."""
+    file = read(path)
+    _check_cells_there(path, file)
+    where, notes = str(path), list(file.notes)
+    points, solids, sheets = _own_points(file, unit)
     _check_points(path, points, unit)
-    cells = _right_way_round(path, points, cells)
-    _check_connected(path, points, cells)
-    region, regions = _regions(path, file, dict(names or {}))
+    first, doubled = merged(points)
+    if doubled:
+        notes.append(f"{doubled} points that lie on others, within 1e-6 of the extent, are merged with these")
+        solids, sheets = _renumbered(solids, first), _renumbered(sheets, np.append(first, -1))
+    notes += _said_of_kinds(solids)
+    cells, parents = split(solids)
+    cells = turned(where, points, cells, parents)
+    numbers, in_file, said = labels_of(where, file, choice)
+    region, regions = named_regions(where, numbers[parents], in_file, names)
+    pairs = face_pairs(cells)
+    check_cells(where, points, cells, pairs)
+    keep, dropped = without_strays(where, points, cells, region, pairs)
+    check_surface(where, points, cells, pairs)
+    cells, region = cells[keep], region[keep]
+    triangles, of_sheet = triangles_of(sheets)
+    groups = _surfaces(file, triangles, of_sheet, np.unique(cells))
+    points, cells = used_points(points, cells)
     found = membranes(points, cells, region, regions)
-    used = np.unique(_cells(file, "tetra"))
-    return Tetrahedra(points, cells, region, regions, _named(found, _surfaces(file, used)))
+    named, kept = _named(found, groups, regions, len(points))
+    notes += [*said, *([dropped] if dropped else []), *kept]
+    return Tetrahedra(points, cells, region, regions, named), [f"{path}: {note}" for note in notes]
 
 
 def save(tetrahedra: Tetrahedra, path: str | Path) -> None:
@@ -61,7 +101,8 @@ def save(tetrahedra: Tetrahedra, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != ".msh":
         raise InputError(f"{path} must end in .msh, for a mesh is saved as a Gmsh file")
-    names = [_name(region) for region in tetrahedra.regions]
+    names = [words_of(region) for region in tetrahedra.regions]
+    _check_readable(names, tetrahedra.regions)
     groups = {name: [names.index(name) + 1, 3] for name in names}
     groups |= {name: [k + 1, 2] for k, name in enumerate(tetrahedra.membranes)}
     numbers = np.array([groups[name][0] for name in names])
@@ -75,77 +116,47 @@ def save(tetrahedra: Tetrahedra, path: str | Path) -> None:
     file.write(path, file_format="gmsh22", binary=True)
 
 
-def _name(region: Region) -> str:
-    """A region in words, as in "ecs/neuropil volume_fraction=0.2 tortuosity=1.6"."""
-    words = [region.place + (f"/{region.part}" if region.part else "")]
-    if region.volume_fraction != 1:
-        words.append(f"volume_fraction={region.volume_fraction!r}")
-    if region.tortuosity != 1:
-        L = np.asarray(region.tortuosity)
-        values = L[np.triu_indices(3)] if L.ndim == 2 else np.atleast_1d(L)
-        words.append("tortuosity=" + ",".join(repr(value) for value in values.tolist()))
-    return " ".join(words)
-
-
-def _region(name: str) -> Region:
-    """The region that a name in words stands for."""
-    words = name.split()
-    given = dict(word.partition("=")[::2] for word in words if "=" in word)
-    place, _, part = " ".join(word for word in words if "=" not in word).partition("/")
+def _check_readable(names: list[str], regions: tuple[Region, ...]) -> None:
+    """Raise `InputError` for regions that `load` would read as others."""
     try:
-        tortuosity = _numbers(given.pop("tortuosity", "1"))
-        values: dict[str, Any] = {key: float(value) for key, value in given.items()}
-        region = Region(place, part=part or None, **values)
+        same = regions_of(names, [False] * len(names)) == regions
     except InputError:
-        raise
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"region {name!r} must be a place, and may have a number as volume_fraction= "
-                         "and 1, 3, 6 or 9 numbers with commas between them as tortuosity=") from None
-    return replace(region, tortuosity=checked(tortuosity, f"region {name!r}: tortuosity"))
+        same = False
+    wrong = [name for name in names if '"' in name or "\n" in name]
+    if wrong or not same:
+        raise InputError(f"the regions {', '.join(map(repr, wrong or names))} cannot be told apart in a Gmsh file;"
+                         ' give places names without " and without / or = in them')
 
 
-def _numbers(words: str) -> Floats:
-    """The tortuosity that these numbers stand for: one, three, or a matrix."""
-    values = np.array([float(word) for word in words.split(",")])
-    if len(values) == 6:
-        values = values[[0, 1, 2, 1, 3, 4, 2, 4, 5]]
-    return values.reshape({1: (), 3: (3,), 9: (3, 3)}[len(values)])
+def _check_cells_there(path: Path, file: MeshFile) -> None:
+    """Raise `InputError` for a file without cells that have a volume, or with such that are not read."""
+    unread = [kind for kind in file.others if not kind.lower().startswith(_FLAT_KINDS)]
+    if unread:
+        raise InputError(f"{path} holds {', '.join(sorted(unread))}, which is not read; make tetrahedra, pyramids, "
+                         "prisms or hexahedra of it")
+    if not file.count:
+        raise InputError(f"{path} holds no linear tetrahedra; it holds {', '.join(file.kinds)}, and no other cell with "
+                         "a volume")
+    for block in (*file.solids, *file.sheets):
+        if block.corners.min() < 0 or block.corners.max() >= len(file.points):
+            raise InputError(f"{path} has a {_WORDS[block.kind]} with a corner outside points 0.."
+                             f"{len(file.points) - 1}")
 
 
-def _read(path: Path) -> Any:
-    """The file as meshio gives it; meshio prints and exits where it should raise, so both are caught."""
-    import meshio
-
-    if not path.is_file():
-        raise InputError(f"there is no mesh file {path}")
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            return meshio.read(path)
-    except (Exception, SystemExit) as error:
-        reason = " ".join(said.getvalue().split()) or f"{type(error).__name__} {error}"
-        raise InputError(f"{path} cannot be read as a mesh: {reason.strip()}") from None
+def _own_points(file: MeshFile, unit: float) -> tuple[Floats, list[Block], list[Block]]:
+    """The points of solids [um], solids over these, and the sheets that lie on them."""
+    number = np.full(len(file.points), -1, np.int64)
+    for block in file.solids:
+        number[block.corners] = 0
+    used = np.flatnonzero(number == 0)
+    number[used] = np.arange(len(used))
+    points = np.asarray(file.points, float)[used] * unit
+    return points, _renumbered(file.solids, number), _renumbered(file.sheets, number)
 
 
-def _cells(file: Any, kind: str) -> Ints:
-    blocks = [block.data for block in file.cells if block.type == kind]
-    return np.concatenate(blocks).astype(np.int64) if blocks else np.zeros((0, 0), np.int64)
-
-
-def _data(file: Any, key: str, kind: str) -> Ints:
-    """Cell data of all cells of a kind, in the order of `_cells`."""
-    values = file.cell_data[key]
-    return np.concatenate([value for block, value in zip(file.cells, values, strict=True) if block.type == kind])
-
-
-def _tetrahedra(path: Path, file: Any) -> Ints:
-    cells = _cells(file, "tetra")
-    if len(cells) == 0:
-        kinds = sorted({block.type for block in file.cells}) or ["no cells"]
-        raise InputError(f"{path} holds no linear tetrahedra; it holds {', '.join(kinds)}")
-    if cells.min() < 0 or cells.max() >= len(file.points):
-        raise InputError(f"{path} has a tetrahedron with a corner outside points 0..{len(file.points) - 1}")
-    return cells
+def _renumbered(blocks: Sequence[Block], number: Ints) -> list[Block]:
+    """The blocks with other numbers for points; -1 for a point that no solid has."""
+    return [Block(block.kind, number[block.corners], block.curved) for block in blocks]
 
 
 def _check_points(path: Path, points: Floats, unit: float) -> None:
@@ -156,7 +167,7 @@ def _check_points(path: Path, points: Floats, unit: float) -> None:
     extent = float(np.ptp(points, axis=0).max())
     if UNUSUAL < extent <= LARGEST:
         warnings.warn(f"{path}: its extent is {extent:.3g} um, more than {UNUSUAL:g} um; if the file is in nanometres "
-                      "pass unit=nm", Unusual, stacklevel=4)
+                      "pass unit=nm", Unusual, stacklevel=5)
     if SMALLEST <= extent <= LARGEST:
         return
     fitting = [f"if the file is in {words} pass unit={name}" for name, (value, words) in _UNITS.items()
@@ -165,74 +176,54 @@ def _check_points(path: Path, points: Floats, unit: float) -> None:
     raise InputError(f"{path}: its extent is {extent:.3g} um, not {SMALLEST:g} to {LARGEST:g} um; {advice}")
 
 
-def _right_way_round(path: Path, points: Floats, cells: Ints) -> Ints:
-    """Positively oriented cells; all of them the other way round is only another convention."""
-    volumes = cell_volumes(points, cells)
-    flat = np.abs(volumes) <= 1e-12 * np.median(np.abs(volumes))
-    if (volumes < 0).all() and not flat.any():
-        return cells[:, [0, 2, 1, 3]]
-    wrong = np.flatnonzero((volumes < 0) | flat)
-    if len(wrong):
-        raise InputError(f"{path}: {len(wrong)} of {len(cells)} tetrahedra are inverted or have no volume; "
-                         f"the first is tetrahedron {wrong[0]}; repair the mesh first")
-    return cells
+def _said_of_kinds(solids: list[Block]) -> list[str]:
+    """What to say of cells that are not taken as they are."""
+    split_kinds = {block.kind for block in solids} - {"tetra"}
+    said = list[str]()
+    if split_kinds:
+        count = sum(len(block.corners) for block in solids if block.kind in split_kinds)
+        shown = " and ".join(_MANY[kind] for kind in SOLIDS if kind in split_kinds)
+        said.append(f"{count} {shown} are split into tetrahedra")
+    if any(block.curved for block in solids):
+        said.append("its second-order cells are taken by their corners, so that curved faces are flat")
+    return said
 
 
-def _check_connected(path: Path, points: Floats, cells: Ints) -> None:
-    sizes = np.bincount(piece_labels(cells))
-    if len(sizes) == 1:
-        return
-    doubled = len(points) - len(np.unique(points, axis=0))
-    hint = (f"merge the {doubled} points that lie on others" if doubled
-            else "keep only the piece to be simulated")
-    shown = ", ".join(str(size) for size in sizes[:5]) + (", ..." if len(sizes) > 5 else "")
-    raise InputError(f"{path}: its tetrahedra form {len(sizes)} pieces that share no face, "
-                     f"of {shown} tetrahedra; {hint}")
-
-
-def _regions(path: Path, file: Any, names: dict[int, str]) -> tuple[Ints, tuple[Region, ...]]:
-    """Region of each cell, and the regions in the order of their numbers in the file."""
-    numbers = _region_numbers(file)
-    present, region = np.unique(numbers, return_inverse=True)
-    unknown = sorted(set(names) - set(present.tolist()))
-    if unknown:
-        raise InputError(f"{path} has no region {unknown[0]} to be called {names[unknown[0]]!r}; "
-                         f"it has {', '.join(str(k) for k in present[:20])}")
-    in_file = {int(tag): name for name, (tag, dimension) in file.field_data.items() if dimension == 3}
-    default = {int(present[0]): "cytosol"} if len(present) == 1 else {k: f"region {k}" for k in present.tolist()}
-    called = default | in_file | names
-    return region.astype(np.int64), tuple(_region(called[k]) for k in present.tolist())
-
-
-def _region_numbers(file: Any) -> Ints:
-    """(m,) number of the region of each tetrahedron: the first cell data that tells regions apart."""
-    found = []
-    for key in _REGION_DATA:
-        if key in file.cell_data:
-            values = np.asarray(_data(file, key, "tetra"))
-            if values.ndim == 1 and (values == np.round(values)).all():
-                found.append(values.astype(np.int64))
-    apart = [values for values in found if values.min() != values.max()]
-    return (apart or found or [np.zeros(len(_cells(file, "tetra")), np.int64)])[0]
-
-
-def _surfaces(file: Any, used: Ints) -> dict[str, Ints]:
-    """The (k, 3) triangles of each named physical group, over the points that tetrahedra use."""
-    triangles = _cells(file, "triangle")
-    if len(triangles) == 0 or "gmsh:physical" not in file.cell_data:
-        return {}
+def _surfaces(file: MeshFile, triangles: Ints, sheets: Ints, used: Ints) -> dict[str, Ints]:
+    """The (k, 3) triangles of each named group of sheets, over the points that tetrahedra use."""
     inside = np.isin(triangles, used).all(axis=1)
-    tags = _data(file, "gmsh:physical", "triangle")[inside]
-    triangles = np.searchsorted(used, triangles[inside])
-    return {name: triangles[tags == tag] for name, (tag, dimension) in file.field_data.items() if dimension == 2}
+    found = dict[str, Ints]()
+    for group in file.groups:
+        if group.dimension == 2 and group.name:
+            chosen = triangles[inside & np.isin(sheets, group.cells)]
+            known = found.get(group.name, np.zeros((0, 3), np.int64))
+            found[group.name] = np.concatenate([known, np.searchsorted(used, chosen)])
+    return found
 
 
-def _named(found: dict[str, Ints], groups: dict[str, Ints]) -> dict[str, Ints]:
-    """The membranes found, with triangles that lie in a named group moved to a membrane of that name."""
-    owner = {tuple(face): name for name, triangles in groups.items() for face in np.sort(triangles, axis=1).tolist()}
+def _named(found: dict[str, Ints], groups: dict[str, Ints], regions: tuple[Region, ...],
+           points: int) -> tuple[dict[str, Ints], list[str]]:
+    """The membranes found, with triangles that lie in a named group moved to a membrane of that name; what to say.
+
+    A group of the name of a place or part leaves the name of the membrane: a mesh has no two places of one name.
+    """
+    taken = {region.place for region in regions} | {region.part for region in regions}
+    notes = [f"the triangles in group {name!r} keep the name of their membrane, for a place is called {name!r} too"
+             for name, triangles in groups.items() if name in taken and len(triangles)]
+    names = sorted(groups.keys() - taken, key=lambda name: (-len(groups[name]), name))  # the smaller of two wins
+    owner = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
+    keys = triangle_keys(np.concatenate([np.zeros((0, 3), np.int64), *(groups[name] for name in names)]), points)
     parts: dict[str, list[Ints]] = {}
     for name, triangles in found.items():
-        called = np.array([owner.get(tuple(face), name) for face in np.sort(triangles, axis=1).tolist()])
-        for each in dict.fromkeys(called.tolist()):
-            parts.setdefault(each, []).append(triangles[called == each])
-    return {name: np.concatenate(each) for name, each in parts.items()}
+        group = _looked_up(keys, owner, triangle_keys(triangles, points))
+        for k in dict.fromkeys(group.tolist()):
+            parts.setdefault(names[k] if k >= 0 else name, []).append(triangles[group == k])
+    return {name: np.concatenate(each) for name, each in parts.items()}, notes
+
+
+def _looked_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
+    """The value of the last of the keys that equals each wanted one, or -1."""
+    _, same = np.unique(np.concatenate([keys, wanted]), axis=0, return_inverse=True)
+    value = np.full(len(keys) + len(wanted), -1, np.int64)
+    value[same.ravel()[:len(keys)]] = values
+    return value[same.ravel()[len(keys):]]

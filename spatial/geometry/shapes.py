@@ -81,8 +81,10 @@ def mesh_volumes(gmsh: Any, size: Size, region_of: Mapping[int, int]) -> tuple[F
 
 def used_points(points: Floats, cells: Ints) -> tuple[Floats, Ints]:
     """The points that cells use, and the cells renumbered over them."""
-    used, renumbered = np.unique(cells, return_inverse=True)
-    return points[used], renumbered.reshape(cells.shape).astype(np.int64)
+    is_used = np.zeros(len(points), bool)
+    is_used[cells] = True
+    number = np.cumsum(is_used) - 1
+    return points[is_used], number[cells].astype(np.int64)
 
 
 def positively_oriented(points: Floats, cells: Ints) -> Ints:

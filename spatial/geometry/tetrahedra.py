@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -14,6 +15,7 @@ from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tortuosity import Tortuosity, checked
 
 OUTSIDE = "outside"
+_MOST_POINTS = 2_000_000  # whose cube is a whole number of 64 bits
 _FACES = np.array([[1, 2, 3], [0, 3, 2], [0, 1, 3], [0, 2, 1]])  # outward, facing corner 0, 1, 2, 3
 
 
@@ -91,17 +93,41 @@ def triangle_areas(points: Floats, triangles: Ints) -> Floats:
     return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0)
 
 
+def faces_of(cells: Ints) -> Ints:
+    """(4 m, 3) faces of (m, 4) cells, outwards of each: the four of the first cell, and so on."""
+    return cells[:, _FACES].reshape(-1, 3)
+
+
+def face_pairs(cells: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """(4 m,) the faces of cells in the order of their points, and whether each has the points of the one after it."""
+    key = triangle_keys(faces_of(cells), int(cells.max()) + 1)
+    order = np.argsort(key, axis=0, kind="stable") if key.ndim == 1 else np.lexsort(key.T[::-1])
+    equal = key[order][1:] == key[order][:-1]
+    return order, equal if equal.ndim == 1 else equal.all(axis=1)
+
+
+def triangle_keys(triangles: Ints, count: int) -> Ints:
+    """(k,) a number for each triangle of `count` points, whatever the order of its corners.
+
+    With more than 2 million points such numbers would be too large: then (k, 2), a pair for each.
+    """
+    x, y, z = triangles.T.astype(np.int64)
+    a, c = np.minimum(np.minimum(x, y), z), np.maximum(np.maximum(x, y), z)
+    b = x + y + z - a - c
+    if count < _MOST_POINTS:
+        return (a * count + b) * count + c
+    return np.column_stack([a * count + b, c])
+
+
 def interfaces(cells: Ints, label: Ints, names: list[str]) -> dict[tuple[str, str], Ints]:
     """The triangles between cells of different label, and between cells and the outside.
 
     `label` is (m,), an index into `names`. The key is the pair of names in the order of `names`,
     or (name, "outside"); the (k, 3) triangles point out of the first of the pair.
     """
-    faces = cells[:, _FACES].reshape(-1, 3)
+    faces = faces_of(cells)
     owner = np.repeat(np.arange(len(cells)), 4)
-    key = np.sort(faces, axis=1)
-    order = np.lexsort(key.T[::-1])
-    same = (key[order][1:] == key[order][:-1]).all(axis=1)
+    order, same = face_pairs(cells)
     first, second = order[:-1][same], order[1:][same]
     between = label[owner[first]] != label[owner[second]]
     first, second = first[between], second[between]
@@ -137,9 +163,8 @@ def surface_labels(triangles: Ints) -> Ints:
 
 def piece_labels(cells: Ints) -> Ints:
     """(m,) piece that each tetrahedron belongs to, joined across shared faces; piece 0 has the most."""
-    faces = np.sort(cells[:, _FACES].reshape(-1, 3), axis=1)
-    order = np.lexsort(faces.T[::-1])
-    shared = np.flatnonzero((faces[order][1:] == faces[order][:-1]).all(axis=1))
+    order, same = face_pairs(cells)
+    shared = np.flatnonzero(same)
     return largest_first(order[shared] // 4, order[shared + 1] // 4, len(cells))
 
 
