@@ -99,11 +99,11 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
 }
 
 RESULTS = {
-    "Band", "Block", "Changes", "Course", "Draws", "Event", "Events", "Experiment", "Fit", "Heard", "Heterosynaptic",
-    "Locality", "Measured", "MembraneReport", "Movie", "Neighbourhood", "Observed", "Output", "Overlap", "Profile",
+    "Band", "Block", "Changes", "Course", "Draws", "Event", "Events", "Experiment", "Fit", "Group", "Heard",
+    "Heterosynaptic", "Locality", "Measured", "MembraneReport", "MeshFile", "Movie", "Neighbourhood", "Observed", "Output", "Overlap", "Profile",
     "QualityReport", "Reach", "Recording", "RegionReport", "Run", "Series", "Shape", "Timetable", "Trace", "Traces",
     "Validity", "View", "Voids", "Waits"}
-"""What analyses and runs return, and draws: their numbers are of the right kind, and nan where there is none."""
+"""What analyses, runs and readers of files return, and draws: their numbers are of the right kind, and nan where there is none."""
 
 BELOW_ZERO = {"V", "V_half", "V_slope", "valence", "threshold", "E", "reset", "peak", "V_T", "a", "b", "current"}
 """Fields of potentials, currents and charges."""

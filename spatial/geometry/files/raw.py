@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spatial.checks import kinds
 from spatial.geometry.place import Floats, Ints
 
 SOLIDS = {"tetra": 4, "pyramid": 5, "wedge": 6, "hexahedron": 8}
@@ -26,6 +27,9 @@ class Block:
     corners: Ints  # (m, k) points
     curved: bool = False
 
+    def __post_init__(self) -> None:
+        kinds(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -35,6 +39,9 @@ class Group:
     name: str  # empty where the file gives none
     dimension: int
     cells: Ints  # (k,)
+
+    def __post_init__(self) -> None:
+        kinds(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +58,9 @@ class MeshFile:
     named: tuple[str, ...] = ()  # what the file calls volumes, whether or not it says which cells these are
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        kinds(self)
+
     @property
     def count(self) -> int:
         """How many solids the file holds."""
@@ -59,8 +69,8 @@ class MeshFile:
     @property
     def kinds(self) -> list[str]:
         """The kinds of all cells, to be shown."""
-        kinds = {block.kind for block in (*self.solids, *self.sheets)} | set(self.others)
-        return sorted(kinds) or ["no cells"]
+        every = {block.kind for block in (*self.solids, *self.sheets)} | set(self.others)
+        return sorted(every) or ["no cells"]
 
 
 def blocks(cells: Iterable[tuple[str, int, Ints]], known: Mapping[str, int]) -> tuple[Block, ...]:
