@@ -100,10 +100,10 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
 
 RESULTS = {
     "Band", "Block", "Changes", "Course", "Draws", "Event", "Events", "Experiment", "Fit", "Group", "Heard",
-    "Heterosynaptic", "Locality", "Measured", "MembraneReport", "MeshFile", "Movie", "Neighbourhood", "Observed", "Output", "Overlap", "Profile",
-    "QualityReport", "Reach", "Recording", "RegionReport", "Run", "Series", "Shape", "Timetable", "Trace", "Traces",
-    "Validity", "View", "Voids", "Waits"}
-"""What analyses, runs and readers of files return, and draws: their numbers are of the right kind, and nan where there is none."""
+    "Heterosynaptic", "Locality", "Measured", "MembraneReport", "MeshFile", "Movie", "Neighbourhood", "Observed",
+    "Output", "Overlap", "Profile", "QualityReport", "Reach", "Recording", "RegionReport", "Run", "Series",
+    "Shape", "Timetable", "Trace", "Traces", "Validity", "View", "Voids", "Waits"}
+"""What analyses, runs and readers return, and draws: of the right kind, and nan where there is no number."""
 
 BELOW_ZERO = {"V", "V_half", "V_slope", "valence", "threshold", "E", "reset", "peak", "V_T", "a", "b", "current"}
 """Fields of potentials, currents and charges."""
