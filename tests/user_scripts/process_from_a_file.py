@@ -1,4 +1,4 @@
-"""A ball of cytosol from a .msh file of another mesher, with ER in it: IP3 uncaged on one side, and the Ca2+ it frees."""
+"""A ball of cytosol from a .msh file of another mesher, with ER: IP3 uncaged on one side, and the Ca2+ it frees."""
 
 import tempfile
 from pathlib import Path
