@@ -20,7 +20,8 @@ from spatial.observe.frames import Film
 from spatial.units import ms, nm, s, uM, um
 
 shape = ball(1 * um, 0.4 * um)
-path = Path(tempfile.mkdtemp()) / "process.msh"
+folder = tempfile.TemporaryDirectory()
+path = Path(folder.name) / "process.msh"
 meshio.write(path, meshio.Mesh(shape.points / nm, [("tetra", shape.cells)]), file_format="gmsh")
 
 mesh = with_store(sp.discretise(load(path, unit=nm)), volume_ratio=0.185, surface_to_volume=2 / um)
