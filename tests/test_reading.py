@@ -372,7 +372,7 @@ def test_a_species_that_has_two_parts_in_a_mechanism_is_named():
 def test_a_species_that_is_let_out_and_cannot_diffuse_is_named():
     tissue = Mesh.of(grid("ecs", (0, 0, 0), (1, 1, 1), 0.5)).with_points("pipette", [(0.3, 0.3, 0.3)], touching=["ecs"])
     stuck, free = Species("stuck", tissue["ecs"]), Species("free", tissue["ecs"], D=100.0)
-    said = said_of(*(Injection(tissue["pipette"], one, 1e-3) for one in (stuck, free)), also=(stuck, free))
+    said = said_of(*(Injection(tissue["pipette"], one, 1.0) for one in (stuck, free)), also=(stuck, free))
     assert said == ("'stuck' does not diffuse in 'ecs', since its D is 0, and stays where Injection lets it out; "
                     "give it a D")
 

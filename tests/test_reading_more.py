@@ -9,17 +9,21 @@ import pytest
 from test_reading import PLACE, Decay, said_of, species
 
 from spatial._engine.stepping.resting_state import rest
-from spatial.checks import Unusual
+from spatial.checks import InputError, Unusual
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Mesh, Place
 from spatial.geometry.slices import Tree
-from spatial.geometry.well_mixed import pool
+from spatial.geometry.store import with_store
+from spatial.geometry.well_mixed import pool, well_mixed
 from spatial.mechanisms.calcium_leak import PlasmaLeak
 from spatial.mechanisms.clearance import Conversion, Passage
 from spatial.mechanisms.injection import Injection
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
+from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Species
+from spatial.observe.probes import mean
 from spatial.simulate import simulate
+from spatial.synapses.plasticity.calcium_rule import SpikeCalcium
 from spatial.synapses.postsynaptic import LIF
 
 BRICKS = grid("ecs", (0, 0, 0), (1, 1, 1), 0.5)
@@ -145,3 +149,51 @@ def test_a_membrane_of_few_square_nanometres_is_named() -> None:
     a = Species("a", Place("patch", 2, np.array([5e-6]), np.zeros((1, 3))), 1.0)
     with pytest.warns(Warning, match="'patch' has 5e-06 um\\^2 in all; is its area in um\\^2\\?"):
         simulate(Model([a], [Decay(a.place, a)]), 0.1)
+
+
+def test_what_is_watched_and_stays_nothing_is_named() -> None:
+    a, idle, held = species(), species("idle", 0.0), species("held", 0.3)
+    said = said_of(Decay(PLACE, a), also=(a, idle), watch=[mean(idle)])
+    assert "'idle' in 'cell' is watched and stays 0 in this run: it begins at 0 and nothing changes it" in said
+    assert said_of(Decay(PLACE, a), also=(a, held), watch=[mean(held)]) == ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        simulate(Model([a, idle], [Decay(PLACE, a)], left_out=[Injection]), 0.1, [mean(idle)])
+
+
+@pytest.mark.parametrize(("flux", "is_told"), [(1e-3, True), (1.0, False)])
+def test_a_source_of_less_than_a_molecule_is_named(flux: float, is_told: bool) -> None:
+    tissue = Mesh.of(BRICKS).with_points("pipette", [(0.3, 0.3, 0.3)], touching=["ecs"])
+    a = Species("a", tissue["ecs"], D=100.0)
+    assert ("lets out 0.06 molecules of 'a' at most" in said_of(Injection(tissue["pipette"], a, flux), also=(a,))
+            ) == is_told
+
+
+def test_trains_that_a_delay_shifts_are_seen_to_be_late() -> None:
+    synapses = pool("synapses", [1.0, 1.0])
+    calcium = Species("Ca2+", synapses)
+    late, early = np.array([5000.0, 5100.0]), np.array([0.05])
+    rule = SpikeCalcium(synapses, (early, late), early, calcium)
+    assert "of the 2 times in its trains[1] none after t = 0 is in the run, the next is 5000 s" in (
+        said_of(rule, also=(calcium,), until=1.0))
+
+
+def test_a_store_on_a_membrane_and_an_empty_one_are_named() -> None:
+    mesh = well_mixed({"cytosol": 1.0, "er": 0.1}, {"er membrane": (2.0, ("cytosol", "er"))})
+    calcium, store = Species("Ca2+", mesh["cytosol"], 0.1), Species("store", mesh["er"], 0.0)
+    on_membrane = Species("store", mesh["er membrane"], 10.0)
+    said = said_of(SERCA(mesh["er membrane"], calcium, on_membrane), also=(calcium, on_membrane))
+    assert "SERCA: 'store', its store, is on 'er membrane', a membrane; is it meant to be in the volume" in said
+    empty = said_of(SERCA(mesh["er membrane"], calcium, store), also=(calcium, store))
+    assert "'Ca2+', calcium of SERCA, begins at 0.1, above 'store', its store, at 0" in empty
+
+
+def test_points_among_cells_at_one_position_have_no_nearest() -> None:
+    mesh = Mesh.of(BRICKS, pool("neurons", [0.2, 0.2]))
+    with pytest.raises(InputError, match=r"synapses: all 2 elements of 'neurons' lie at one position, so that none is"):
+        mesh.with_points("synapses", [(0.3, 0.3, 0.3)], touching=["ecs", "neurons"])
+
+
+def test_a_store_larger_than_its_cell_is_refused() -> None:
+    with pytest.raises(InputError, match=r"with_store: volume_ratio is 18.5; it is a part of the whole, at most 1"):
+        with_store(Mesh.of(grid("cytosol", (0, 0, 0), (1, 1, 1), 0.5)), volume_ratio=18.5)

@@ -167,6 +167,13 @@ class Place:
             raise InputError(f"{what} {outside[0]} at {spot(positions[outside[0]])} lies outside {self.name!r}, which "
                              f"spans {extent} um{' but has no element there' if within else ''}")
 
+    def check_apart(self, what: str) -> None:
+        """Raise `InputError` where all of several elements lie at one position, so that none of them is nearest."""
+        if len(self) > 1 and not np.ptp(self.centres, axis=0).any():
+            raise InputError(f"{what}: all {len(self)} elements of {self.name!r} lie at one position, so that none is "
+                             f"the nearest; join them by mesh.touching({what!r}, {self.name!r}, [...]), with the "
+                             "number of the element that each touches")
+
     def chosen(self, what: str, elements: Ints | Sequence[int]) -> Ints:
         """Return the numbers of some elements as a (k,) array.
 
@@ -297,6 +304,8 @@ class Mesh(Mapping[str, Place]):
             raise InputError(f"{name}: touching is empty; name the place that the points lie in")
         self[touched[0]].check_contains(centres, what=name)
         self[touched[0]].warn_of_crowd(centres, name)
+        for other in touched:
+            self[other].check_apart(name)
         touches = {other: self[other].nearest(centres) for other in touched}
         return self.with_places(
             Place(name, 0, np.full(len(centres), measure), centres, touches=touches))

@@ -23,7 +23,7 @@ def with_store(mesh: Mesh, volume_ratio: float = 0.185, surface_to_volume: float
     elements filled unequally, with the harmonic mean of the two. The cytosol's own volume stays as it is.
     Raises `InputError` for a mesh that has an ER, a place that is no volume, or nothing filled.
     """
-    checks.positive("with_store: volume_ratio", volume_ratio)
+    checks.fraction("with_store: volume_ratio", volume_ratio)
     checks.positive("with_store: surface_to_volume [1/um]", surface_to_volume)
     checked(tortuosity, "with_store: tortuosity")
     for name in (ER, ER_MEMBRANE):

@@ -14,7 +14,7 @@ class ERLeak:
     """Passive leak through the ER membrane, P (c_ER - c) (biophysics A2a)."""
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     permeability: float = sized(0.11 / s * 0.185 * 0.5 * um, usual=5 * nm / s, far=200.0)  # Om_L rho V/S; De Pitta AM
 

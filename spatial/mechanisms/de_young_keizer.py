@@ -26,7 +26,7 @@ class DeYoungKeizer:
     """
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     ip3: Species  # cytosol
     states: tuple[Species, ...]  # on the ER membrane, part of subunits in each of STATES

@@ -14,7 +14,7 @@ class LiRinzel:
     """Li & Rinzel 1994 on the ER membrane: fast m, slow h. Parameters of De Pitta AM (biophysics A2a)."""
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     ip3: Species  # cytosol
     h: Species  # on the ER membrane, part of receptors not inactivated

@@ -116,7 +116,7 @@ class IP3RChannels:
     """
 
     where: Place  # points that touch cytosol and ER
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     ip3: Species  # cytosol
     states: tuple[Species, ...]  # number of subunits (channels, if `scheme.together` is 1) in each state

@@ -15,7 +15,7 @@ class SERCA:
     """Hill pump on the ER membrane, V c^n/(c^n + K^n) (biophysics A2a)."""
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     V: float = 0.9 * uM / s * 0.5 * um  # O_P V_cyt/S_ER; De Pitta AM, S_ER/V_cyt 2 /um of PAP-ER
     K: float = sized(0.1 * uM, beside="calcium")  # half-activation; De Pitta AM (FM, Stimberg 2018: 0.05)

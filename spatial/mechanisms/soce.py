@@ -41,7 +41,7 @@ class StimOrai:
     """
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     outside: Species  # ledger of what came from outside
     stim: Species  # on `where`, part of STIM that is oligomerised
@@ -78,7 +78,7 @@ class HandySOCE:
     """Entry that follows the store at once, V active(c_ER) (Handy 2017, biophysics A4): for regression."""
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     outside: Species  # ledger of what came from outside
     V: float = 1.57 * uM / s * 0.2 * 0.05 * um  # v_soc delta V_cyt/S_PM; Handy 2017, S_PM/V 20 /um
@@ -102,7 +102,7 @@ class ChenSOCE:
     """
 
     where: Place
-    calcium: Species = field(metadata=checks.lower_than("store"))  # cytosol
+    calcium: Species = field(metadata=checks.lower_than("store", even_zero=True))  # cytosol
     store: Species  # ER
     outside: Species  # ledger of what came from outside
     stim: Species  # on `where`, active STIM [uM]

@@ -1,6 +1,6 @@
 """What has no effect in a run: species with nothing to do, mechanisms that gain nothing, events after its end."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
@@ -12,12 +12,14 @@ from spatial.geometry.contact import to_concentration
 from spatial.geometry.place import Floats
 from spatial.model import AtTimes, Concentrations, Event, Species, events_of
 from spatial.parts import species_in, with_parts
+from spatial.units import molecule
 from spatial.view import View
 
 _FAR_AFTER = 5.0  # times the length of a run: what comes so late is hardly one that is cut short
 _UNFELT = 1e-6  # of a species' size: what changes it by less in a run does nothing
 _SLOW, _HARDLY_FELT = 0.05, 1e-3  # of its size per s, and in a run: what is so slow and does so little is hardly meant
 _STANDS = 0.05  # of what is in an element: less leaves it by diffusion in a run in which diffusion does nothing
+_SAME_TIME = 1e-9  # s, and relative: by so little times differ that are one
 _TIMES = 16  # at which rates are tried, spread over a run, besides those between events
 
 
@@ -31,6 +33,50 @@ def unused_species(system: System, watched: Iterable[Species]) -> Iterator[str]:
         if species not in used:
             yield (f"nothing reads, changes or watches {species.name!r} in {species.place.name!r}; leave it out, or "
                    "give it to the mechanism or probe that it is meant for")
+
+
+def watched_for_nothing(system: System, u: Floats, watched: Iterable[Species]) -> Iterator[str]:
+    """Yield a sentence for each species that is watched, begins at 0 and is changed by nothing.
+
+    What is held at another value may well be watched beside what follows it.
+    """
+    state = system.state(u)
+    changed = {*system.model.fipy_terms, *system.drifting}
+    for term in system.terms:
+        changed |= {*term.changes, *(one for event in events_of(term.mechanism) for one in event.changes)}
+    for species in system.model:
+        if species in watched and species not in changed and not state[species].any():
+            yield (f"{species.name!r} in {species.place.name!r} is watched and stays 0 in this run: it begins at 0 and "
+                   "nothing changes it; is a mechanism missing, or another species meant? A control says what it goes "
+                   "without: model.without(...), or Model(..., left_out=[...])")
+
+
+def too_little_to_be(system: System, until: float) -> Iterator[str]:
+    """Yield a sentence for each source at points that lets out less than a molecule of something in a run."""
+    first = trials(system.model)[0]
+    for term in system.terms:
+        where = term.mechanism.where
+        if where.dimension or term.reads or is_zero_by_choice(term.mechanism):
+            continue
+        let_out = dict[Species, float]()
+        for t in _times(events_of(term.mechanism), until):
+            for species, gain in _asked(term, first, t).items():
+                amount = float(np.abs(gain * where.measure).sum()) * until / molecule
+                let_out[species] = max(let_out.get(species, 0.0), amount)
+        for species, amount in let_out.items():
+            if 0.0 < amount < 1.0 and species.unit == "uM" and species.place.dimension == 3:
+                yield (f"{type(term.mechanism).__name__} on {where.name!r} lets out {amount:.2g} molecules of "
+                       f"{species.name!r} at most in this run of {until:g} s; is its flux in uM um^3/s? Write 1000 * "
+                       "molecule / s")
+
+
+def _asked(term: Term, state: Concentrations, t: float) -> Mapping[Species, Any]:
+    """The gains of a mechanism in a state; none where it cannot be asked."""
+    with np.errstate(all="ignore"):
+        try:
+            return dict(term.mechanism.rates(View(state, term.mechanism.where), t))
+        except Exception:
+            return {}
 
 
 def stuck_species(system: System, until: float) -> Iterator[str]:
@@ -127,10 +173,21 @@ def late_trains(system: System, until: float) -> Iterator[str]:
             continue
         for name, held in _times_held(mechanism):
             later = held[held > 0]
-            if len(later) and later.min() > _FAR_AFTER * until and np.isin(held, known).all():
+            if len(later) and later.min() > _FAR_AFTER * until and _are_among(held, known):
                 yield (f"{type(mechanism).__name__} on {mechanism.where.name!r}: of the {len(held)} times in its "
                        f"{name} none after t = 0 is in the run, the next is {later.min():g} s of {until:g} s; are they "
                        "in s?")
+
+
+def _are_among(held: Floats, known: Floats) -> bool:
+    """Whether numbers are known times of events, all of them as much earlier or later, as by a delay."""
+    ordered = np.sort(known)
+    for shift in np.unique(ordered - held[0])[:_TIMES * _TIMES]:
+        place = np.searchsorted(ordered, held + shift - _SAME_TIME)
+        near = ordered[np.minimum(place, len(ordered) - 1)]
+        if (np.abs(near - held - shift) <= 2 * _SAME_TIME * (1 + np.abs(near))).all():
+            return True
+    return False
 
 
 def _times_held(mechanism: Any) -> Iterator[tuple[str, Floats]]:

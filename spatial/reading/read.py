@@ -14,8 +14,10 @@ from spatial.reading.no_effect import (
     late_trains,
     never_made,
     stuck_species,
+    too_little_to_be,
     unread_sources,
     unused_species,
+    watched_for_nothing,
 )
 from spatial.reading.roles import exchanged_names, ledgers_read, species_without_part
 from spatial.reading.sizes import (
@@ -54,6 +56,7 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
     yield from set_in_at_once(system, u, made_with)
     yield from ledgers_read(system)
     yield from hardly_diffusing(system, until)
+    yield from too_little_to_be(system, until)
     yield from late_events(system, until)
     yield from late_trains(system, until)
     yield from idle_mechanisms(system, until)
@@ -62,6 +65,7 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
         yield from unused_species(system, model.species if watched is None else watched)
         yield from unread_sources(system, model.species if watched is None else watched)
         yield from never_made(system, u, until)
+        yield from watched_for_nothing(system, u, watched or ())
     if every > until:
         yield (f"every is {every:g} s, longer than the run, {until:g} s: probes are read at its ends and at events "
                "only; is it in s?")

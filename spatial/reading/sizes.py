@@ -121,6 +121,10 @@ def _swapped_sides(thing: Any, name: str, field: Field[Any], other: Field[Any], 
 def _wrong_order(thing: Any, name: str, low: str, sized: Sized, state: State) -> Iterator[str]:
     """A sentence if a species begins higher than the one that it begins below."""
     lower, higher = getattr(thing, low), getattr(thing, sized.below)
+    for species, called in ((lower, low), (higher, sized.below)):
+        if species.place.dimension == 2:
+            yield (f"{name}: {species.name!r}, its {called}, is on {species.place.name!r}, a membrane; is it meant to "
+                   "be in the volume beside it?")
     if lower.place.dimension == 3 and lower.place is higher.place:
         yield (f"{name}: {lower.name!r}, its {low}, and {higher.name!r}, its {sized.below}, are both in "
                f"{lower.place.name!r}; is one of them meant to be elsewhere?")
