@@ -11,6 +11,7 @@ import numpy as np
 from spatial import checks
 from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.geometry.size import MOST_ELEMENTS, SLICES, check_length
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 
 _AROUND = 24  # corners of a ring of the surface that is drawn
@@ -55,13 +56,16 @@ class _Halves:
 
 
 @by_annotation
-def sliced(tree: Tree, thickness: float) -> Mesh:
+def sliced(tree: Tree, thickness: float, most_elements: float = MOST_ELEMENTS) -> Mesh:
     """The tree's "cytosol" in slices of at most `thickness` [um], each with its ring of "plasma membrane".
 
     The discs at the ends are membrane of the last slices. What flows where branches meet is what flows between
-    their half slices through a point of no volume. Raises `InputError` for a thickness that is not positive.
+    their half slices through a point of no volume. Raises `InputError` for a thickness that is not positive, and for
+    more than `most_elements` slices.
     """
     checks.positive("slices: thickness", thickness)
+    check_length("a tree in slices", "thickness", thickness,
+                 lambda length: float(np.maximum(1.0, np.ceil(tree.lengths / length - 1e-9)).sum()), SLICES, most_elements)
     start, end, near, far, knots = _cut(tree, thickness)
     length, middle = np.linalg.norm(end - start, axis=1), (near + far) / 2
     volume = np.pi / 3 * length * (near**2 + near * far + far**2)
