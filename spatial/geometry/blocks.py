@@ -44,7 +44,9 @@ def cubic_cells(alpha: float, octants: int = 1, layers: int = 4, period: float =
                          "made; there must be at least one of each, and 2 or 3 dimensions")
     positive("cubic cells: period", period)
     cell = (1 - alpha) ** (1 / dimensions) * period / 2
-    check_size("cubic cells", (octants * float(layers)) ** dimensions, BRICKS, most_elements,
+    in_cells = octants * _steps(cell, (period / 2 - cell) / layers)
+    whole = (in_cells + octants * layers) ** dimensions
+    check_size("cubic cells", bricks_in(whole, whole - in_cells**dimensions), BRICKS, most_elements,
                "take fewer octants or layers")
     gap = np.linspace(cell, period / 2, layers + 1)
     octant = np.r_[cell - _grown(cell, gap[1] - gap[0])[::-1], gap[1:]]
@@ -53,9 +55,6 @@ def cubic_cells(alpha: float, octants: int = 1, layers: int = 4, period: float =
     in_cell = _mirrored(within, octants).astype(bool)
     third = axis if dimensions == 3 else np.array([0.0, period / 2])
     in_third = in_cell if dimensions == 3 else np.array([True])
-    whole, within_cells = len(in_cell) ** 2 * len(in_third), int(in_cell.sum()) ** 2 * int(in_third.sum())
-    check_size("cubic cells", bricks_in(whole, whole - within_cells), BRICKS, most_elements,
-               "take fewer octants or layers")
     filled = in_cell[:, None, None] & in_cell[None, :, None] & in_third[None, None, :]
     return graded_grid("ecs", (axis, axis, third), (~filled).astype(float), most_elements=most_elements)
 
@@ -65,10 +64,14 @@ def _mirrored(octant: Floats, count: int) -> Floats:
     return np.concatenate([octant[::-1] if k % 2 else octant for k in range(count)])
 
 
+def _steps(length: float, first: float) -> int:
+    """How many growing steps, the first about `first`, make a length."""
+    return max(1, math.ceil(math.log1p(length / first * (_GROWTH - 1)) / math.log(_GROWTH)))
+
+
 def _grown(length: float, first: float) -> Floats:
     """Positions from 0 to `length`, the first about `first` apart, and ever farther."""
-    count = max(1, math.ceil(math.log1p(length / first * (_GROWTH - 1)) / math.log(_GROWTH)))
-    found = np.r_[0.0, np.cumsum(_GROWTH ** np.arange(count))]
+    found = np.r_[0.0, np.cumsum(_GROWTH ** np.arange(_steps(length, first)))]
     return found * length / found[-1]
 
 

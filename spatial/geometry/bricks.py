@@ -28,7 +28,8 @@ def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | 
     sizes = [np.diff(values) for values in axes]
     shape = tuple(len(size) for size in sizes)
     alpha = _fractions(name, volume_fraction, shape)
-    bricks = bricks_in(math.prod(shape), math.prod(shape) if np.ndim(volume_fraction) == 0 else np.count_nonzero(alpha))
+    box = math.prod(shape)
+    bricks = bricks_in(box, float(np.count_nonzero(alpha)) if np.ndim(volume_fraction) else box)
     check_size(f"grid {name!r}", bricks, BRICKS, most_elements, "take fewer edges")
     number = np.full(shape, -1, np.int64)
     number[alpha > 0] = np.arange((alpha > 0).sum())

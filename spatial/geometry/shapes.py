@@ -233,8 +233,8 @@ def _check_count(what: str, volume: float, size: Edge, box: tuple[Sequence[float
     longest = 2 * pi * thinnest / _AROUND
     if callable(size):
         cubed = _inverse_cube(size, *box)
-        check_size(f"{what} of {volume:.3g} um^3", tetrahedra_in(volume * max(cubed, longest**-3), 1.0), TETRAHEDRA, most,
-                   "ask for longer edges")
+        count = tetrahedra_in(volume * max(cubed, longest**-3), 1.0)
+        check_size(f"{what} of {volume:.3g} um^3", count, TETRAHEDRA, most, "ask for longer edges")
         return
     check_length(f"{what} of {volume:.3g} um^3", "size", size,
                  lambda edge: tetrahedra_in(volume, min(edge, longest)), TETRAHEDRA, most)

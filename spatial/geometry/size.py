@@ -38,6 +38,7 @@ class Kind:
 # 4e6 voxels 54 B; 1e6 `rings` 216 B, 1e6 `shells` 120 B, 2e5 slices of `sliced` 497 B.
 BRICKS = Kind("bricks", 550.0)
 TETRAHEDRA = Kind("tetrahedra", 1200.0)
+CELLS = Kind("cells", 1200.0)
 VOXELS = Kind("voxels", 80.0)
 RINGS = Kind("rings", 220.0)
 SHELLS = Kind("shells", 120.0)
@@ -88,8 +89,9 @@ def check_length(what: str, name: str, value: float, count: Callable[[float], fl
 def fitting(value: float, count: Callable[[float], float], most: float) -> float:
     """The least length of two digits from `value` up that makes at most so many elements; infinite if none does."""
     for _ in range(_STEPS):
-        if count(value) <= most and count(_above(value, 2)) <= most:
-            return _above(value, 2)
+        candidate = _above(value, 2)
+        if count(candidate) <= most:
+            return candidate
         value *= _STEP
     return math.inf
 

@@ -65,7 +65,7 @@ def sliced(tree: Tree, thickness: float, most_elements: float = MOST_ELEMENTS) -
     """
     checks.positive("slices: thickness", thickness)
     check_length("a tree in slices", "thickness", thickness,
-                 lambda length: float(np.maximum(1.0, np.ceil(tree.lengths / length - 1e-9)).sum()), SLICES, most_elements)
+                 lambda length: float(_slices(tree, length).sum()), SLICES, most_elements)
     start, end, near, far, knots = _cut(tree, thickness)
     length, middle = np.linalg.norm(end - start, axis=1), (near + far) / 2
     volume = np.pi / 3 * length * (near**2 + near * far + far**2)
@@ -79,9 +79,14 @@ def sliced(tree: Tree, thickness: float, most_elements: float = MOST_ELEMENTS) -
     return Mesh.of(cytosol, membrane)
 
 
+def _slices(tree: Tree, thickness: float) -> Floats:
+    """(n - 1,) how many slices of at most `thickness` [um] each frustum is cut into."""
+    return np.asarray(np.maximum(1, np.ceil(tree.lengths / thickness - 1e-9)))
+
+
 def _cut(tree: Tree, thickness: float) -> tuple[Floats, Floats, Floats, Floats, Ints]:
     """Start and end (m, 3), the radii there (m,), and the knots there (2, m), of each slice."""
-    counts = np.maximum(1, np.ceil(tree.lengths / thickness - 1e-9)).astype(np.int64)
+    counts = _slices(tree, thickness).astype(np.int64)
     child = np.repeat(np.arange(1, len(tree.nodes)), counts)
     parent, first = tree.parents[child], np.repeat(np.cumsum(counts) - counts, counts)
     step, of = np.arange(len(child)) - first, np.repeat(counts, counts)

@@ -159,8 +159,8 @@ def _refined(voxel: Triple, refine: Sequence[int]) -> Triple:
 def _depths(labels: Labels, refine: Sequence[int], most: float) -> tuple[Depths, Ints]:
     """How deep [um] each refined voxel's centre lies in the cell it belongs to, and that cell's label."""
     _refined(labels.voxel, refine)
-    check_size(f"labels refined {tuple(refine)} times", labels.values.size * math.prod(map(float, refine)), VOXELS, most,
-               "refine them less")
+    voxels = labels.values.size * math.prod(map(float, refine))
+    check_size(f"labels refined {tuple(refine)} times", voxels, VOXELS, most, "refine them less")
     present, number = np.unique(labels.values, return_inverse=True)
     number = number.reshape(labels.values.shape)
     depth = np.full(np.array(number.shape) * refine, -np.inf, np.float32)
@@ -256,7 +256,7 @@ def extracellular(labels: Labels, most_elements: float = MOST_ELEMENTS) -> Place
     Warns with `Dropped` where there are other pieces, saying how much they hold. Raises `InputError` where that
     is over a tenth, or where no voxel is labelled 0, and for more than `most_elements` of them.
     """
-    _check_places(labels, np.count_nonzero(labels.values == 0), most_elements)
+    _check_places(labels, float(np.count_nonzero(labels.values == 0)), most_elements)
     return _volume(ECS, _in_one_piece(labels), labels.voxel, most=most_elements)
 
 
@@ -268,8 +268,8 @@ def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]],
     that is what it is, else "a|b" in the order of `places`, ecs last. All other labels are obstacles.
     More than `most_elements` bricks are refused; a voxel of none counts a part, for it takes memory too.
     """
-    wanted = [0, *(label for group in places.values() for label in np.ravel(group))]
-    _check_places(labels, np.count_nonzero(np.isin(labels.values, wanted)), most_elements)
+    wanted = np.concatenate([[0], *(np.ravel(np.asarray(group, np.int64)) for group in places.values())])
+    _check_places(labels, float(np.count_nonzero(np.isin(labels.values, wanted))), most_elements)
     owner, names = _owners(labels, places)
     if (labels.values == 0).any():
         owner[_in_one_piece(labels)] = len(names)
@@ -323,7 +323,7 @@ def _volume(name: str, inside: Mask, voxel: Triple, start: Sequence[int] = (0, 0
     return graded_grid(name, edges, inside.astype(float), most_elements=most)
 
 
-def _check_places(labels: Labels, filled: int, most: float) -> None:
+def _check_places(labels: Labels, filled: float, most: float) -> None:
     """Raise `InputError` for labels so many of whose voxels become bricks that they take too much memory."""
     check_size(f"the places of {' x '.join(map(str, labels.values.shape))} voxels",
                bricks_in(labels.values.size, filled), BRICKS, most, "cut out a smaller block, or take coarser voxels")

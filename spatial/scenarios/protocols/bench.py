@@ -15,6 +15,7 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import BRICKS, MOST_ELEMENTS, check_length
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -144,6 +145,8 @@ def furnished(bench: Bench) -> Mesh:
     """The mesh: bricks of ECS, and in slices the process, with an ER throughout, its membrane touching the bricks."""
     half = bench.spacing / 2
     beyond = bench.even * (half / bench.even) ** (np.arange(1, bench.rows + 1) / bench.rows)
+    check_length("the bench", "brick", bench.brick, lambda width: (2 * (bench.even / width + bench.rows)) ** 3,
+                 BRICKS, MOST_ELEMENTS)
     within = np.linspace(-bench.even, bench.even, max(1, round(2 * bench.even / bench.brick)) + 1)
     edges = [np.concatenate([-beyond[::-1], within, beyond])] * 3
     ecs = graded_grid("ecs", edges, ALPHA, LAMBDA)

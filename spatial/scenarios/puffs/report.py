@@ -11,6 +11,7 @@ from spatial import checks
 from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
 from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
 from spatial.geometry.place import Floats, Place
+from spatial.geometry.size import MOST_UNKNOWNS
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Film, Highest, Only, Together
 from spatial.observe.recording import Recording
@@ -63,7 +64,7 @@ def microscope_over(place: Place) -> Microscope:
 
 
 def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile | None = None,
-            progress: Progress | None = None) -> Observed:
+            progress: Progress | None = None, most_unknowns: float = MOST_UNKNOWNS) -> Observed:
     """Run the experiment under the microscope and find its events."""
     experiment = puffs.experiment
     camera = Camera(microscope_over(puffs.calcium.place), settings.indicator, puffs.free, puffs.bound,
@@ -73,7 +74,7 @@ def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile 
     frames = Together([camera, film, highest, *([Only.at(every, fields)] if fields else [])])
     recording = simulate(experiment.model, settings.duration, experiment.watch, every=0.2 * ms, seed=seed,
                          frames=frames, frame_times=camera.instants, progress=progress, start=puffs.start,
-                         at_events=True)
+                         at_events=True, most_unknowns=most_unknowns)
     movie = camera.movie(np.random.default_rng([seed, 2]))
     calm = np.asarray(puffs.start[puffs.calcium])
     events = detect(film.species.place, film.times, film.values, calm + RISEN, calm)
