@@ -87,9 +87,9 @@ HUGE: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("make", HUGE.values(), ids=HUGE)
 def test_what_takes_more_memory_than_there_is_is_refused_at_once_with_its_size(make: Callable[[], Any]) -> None:
     start = time.perf_counter()
-    with limits(2.0), pytest.raises(InputError, match=r"would have [\d.e+]+ \w+, about [\d.e+]+ GB, more than 1e\+0[78];"
-                                                      r".* raise the limit: most_elements=[\d.e+]+, in commands "
-                                                      r"--most-elements$"):
+    said = (r"would have [\d.e+]+ \w+, about [\d.e+]+ GB, more than 1e\+0[78];.* raise the limit: "
+            r"most_elements=[\d.e+]+, in commands --most-elements$")
+    with limits(2.0), pytest.raises(InputError, match=said):
         make()
     assert time.perf_counter() - start < 0.1 + 0.1 * (make in (HUGE["tripartite"], HUGE["bench"]))
 
@@ -145,8 +145,8 @@ def test_the_sentence_tells_number_memory_cure_and_limit() -> None:
     with pytest.raises(InputError) as refused:
         grid("ecs", (0, 0, 0), (60, 60, 60), 0.125)
     assert str(refused.value) == (
-        "grid 'ecs' would have 1.11e+08 bricks, about 61 GB, more than 1e+07; take a spacing of 0.28 um or more (lengths "
-        "are in um: write 100 * nm), or where there is so much memory raise the limit: most_elements=1.2e+08, in "
+        "grid 'ecs' would have 1.11e+08 bricks, about 61 GB, more than 1e+07; take a spacing of 0.28 um or more "
+        "(lengths are in um: write 100 * nm), or where there is so much memory raise the limit: most_elements=1.2e+08, in "
         "commands --most-elements")
 
 
@@ -206,7 +206,8 @@ def test_a_header_says_what_is_there(tmp_path: Path, kind: str) -> None:
 def test_labels_that_say_that_they_are_huge_are_not_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive, archive.open("labels.npy", "w") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": (10_000,) * 3})
-    with limits(2.0), pytest.raises(InputError, match=r"a\.npz would have 1e\+12 voxels, about 8e\+04 GB, more than 1e\+08"):
+    said = r"a\.npz would have 1e\+12 voxels, about 8e\+04 GB, more than 1e\+08"
+    with limits(2.0), pytest.raises(InputError, match=said):
         load_labels(tmp_path / "a.npz", (0.01,) * 3)
 
 

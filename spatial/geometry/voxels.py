@@ -356,7 +356,8 @@ def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]]
         for b in np.unique(outer[own]):
             pair, here = (names[a], names[b]), outer[own] == b
             yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here],
-                        touches=dict(zip(pair, touched[:, own[here]], strict=True)))
+                        touches=dict(zip(pair, touched[:, own[here]], strict=True)),
+                        sides=lengths * (np.arange(3) != axis[own[here], None]))
 
 
 def _faces(owner: Ints) -> tuple[Ints, Ints]:
