@@ -146,8 +146,8 @@ def test_the_sentence_tells_number_memory_cure_and_limit() -> None:
         grid("ecs", (0, 0, 0), (60, 60, 60), 0.125)
     assert str(refused.value) == (
         "grid 'ecs' would have 1.11e+08 bricks, about 61 GB, more than 1e+07; take a spacing of 0.28 um or more "
-        "(lengths are in um: write 100 * nm), or where there is so much memory raise the limit: most_elements=1.2e+08, in "
-        "commands --most-elements")
+        "(lengths are in um: write 100 * nm), or where there is so much memory raise the limit: most_elements=1.2e+08, "
+        "in commands --most-elements")
 
 
 def test_the_estimate_of_shapes_is_near_what_gmsh_makes() -> None:

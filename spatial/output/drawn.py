@@ -11,6 +11,7 @@ VTK_TRIANGLE, VTK_QUAD, VTK_TETRA, VTK_HEXAHEDRON = 5, 9, 10, 12
 VTK_TYPE = {3: VTK_TRIANGLE, 4: VTK_TETRA, 8: VTK_HEXAHEDRON}  # by the corners of a place's own cells
 _CORNERS = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0],
                      [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]]) - 0.5  # in the order of VTK_HEXAHEDRON
+_MEMBRANE, _TRIANGLE = 2, 3  # dimension, corners
 _IN_A_PLANE = ((1, 2), (2, 0), (0, 1))  # the axes of a face across each axis, so that their product points along it
 _AROUND = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 
@@ -59,7 +60,9 @@ def is_of_faces(place: Place) -> bool:
 
 def is_spread(place: Place) -> bool:
     """Whether a membrane is spread through a volume, rather than a surface."""
-    return place.dimension == 2 and not is_of_faces(place) and bool(len(place.sides) or place.cells.shape[1] > 3)
+    if place.dimension != _MEMBRANE or is_of_faces(place):
+        return False
+    return len(place.sides) > 0 or (len(place.cells) > 0 and place.cells.shape[1] > _TRIANGLE)
 
 
 def outer_faces_of(place: Place) -> tuple[Floats, Ints, Ints]:
@@ -67,7 +70,7 @@ def outer_faces_of(place: Place) -> tuple[Floats, Ints, Ints]:
     beside = neighbours(place)
     if beside is None:
         beside = np.full((len(place), 3, 2), -1)
-    centres, sides, element = [], [], []
+    centres, sides, element, inwards = [], [], [], []
     for axis in range(3):
         for end, sign in enumerate((-0.5, 0.5)):
             outer = np.flatnonzero(beside[:, axis, end] < 0)
@@ -75,8 +78,10 @@ def outer_faces_of(place: Place) -> tuple[Floats, Ints, Ints]:
             centres.append(place.centres[outer] + sign * place.sides[outer] * out)
             sides.append(place.sides[outer] * ~out)
             element.append(outer)
+            inwards.append(np.full(len(outer), end == 0))
     points, which, ((_, cells),) = faces(np.concatenate(centres), np.concatenate(sides))
-    return points, cells, np.concatenate(element)[which]
+    turned = np.where(np.concatenate(inwards)[:, None], cells[:, ::-1], cells)
+    return points, turned, np.concatenate(element)[which]
 
 
 def faces(centres: Floats, sides: Floats) -> tuple[Floats, Ints, tuple[tuple[int, Ints]]]:

@@ -14,8 +14,10 @@ from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Highest
 from spatial.observe.recording import Recording
+from spatial.output.drawn import is_spread
 from spatial.output.figures import Panel, heterosynaptic_map, time_courses
 from spatial.output.movies import save_table
+from spatial.output.pictures import draw_all
 from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain
 from spatial.scenarios.parts.experiment import Experiment
@@ -30,6 +32,7 @@ Seen = tuple[Experiment, Recording]
 
 _NEURONS = {"bouton": BOUTON, "spine": SPINE}
 _GAP = 4 * nm
+_TRIANGLE = 3  # corners
 _PANELS = (
     Panel("glutamate", ("glutamate at synapses",), ("at each synapse",)),
     Panel("IP3 and Ca2+", ("mean IP3", "peak calcium", "mean calcium"),
@@ -142,24 +145,44 @@ def checks_of(runs: Iterable[Seen]) -> dict[str, float]:
 
 def pictures(folder: Path, experiment: Experiment, recording: Recording,
              calcium: Highest, transmitter: Highest) -> None:
-    """Draw the four pictures of a run into a folder."""
+    """Draw the four pictures of a run into a folder, whose numbers stay whatever cannot be drawn."""
     found, mesh = changes(experiment, recording), experiment.mesh
-    synapses, plasma = mesh[SYNAPSES].centres, mesh[PLASMA_MEMBRANE]
-    neurons = [Shape.of(mesh[name], colour, 0.25, name)
-               for name, colour in _NEURONS.items() if name in mesh.places]
-    microdomain(folder / "calcium.png", calcium.species.place, calcium.values, calcium.label("Ca2+"),
-                [Shape.of(mesh[ER_MEMBRANE], ER, 1.0, "ER"), glass_over(plasma), *neurons],
-                synapses[:1], opened=True)
-    field_around(folder / "gliotransmitter.png", transmitter.species.place, transmitter.values,
-                 transmitter.label(), synapses, found.active,
-                 [Shape.of(plasma, ASTROCYTE, 1.0, "astrocyte"), *neurons])
-    time_courses(folder / "time_courses.png", recording, _PANELS, experiment.spikes[0])
-    heterosynaptic_map(folder / "heterosynaptic_map.png", found.distance, found.weight, found.release,
-                       found.active, synapses)
+    draw_all(folder, {
+        "calcium.png": lambda path: _draw_calcium(path, mesh, calcium),
+        "gliotransmitter.png": lambda path: field_around(
+            path, transmitter.species.place, transmitter.values, transmitter.label(), mesh[SYNAPSES].centres,
+            found.active, [Shape.of(mesh[PLASMA_MEMBRANE], ASTROCYTE, 1.0, "astrocyte"), *_neurons(mesh)]),
+        "time_courses.png": lambda path: time_courses(path, recording, _PANELS, experiment.spikes[0]),
+        "heterosynaptic_map.png": lambda path: heterosynaptic_map(
+            path, found.distance, found.weight, found.release, found.active, mesh[SYNAPSES].centres)})
+
+
+def shown_places(experiment: Experiment) -> list[Place]:
+    """The places that the pictures of a run show by their surface."""
+    return [experiment.mesh[name] for name in ("cytosol", PLASMA_MEMBRANE, ER_MEMBRANE, *_NEURONS)
+            if name in experiment.mesh]
+
+
+def _draw_calcium(path: Path, mesh: Mesh, calcium: Highest) -> None:
+    """Ca2+ in the process when it was highest, cut open, with its ER; one that is spread evenly is glass."""
+    er = mesh[ER_MEMBRANE]
+    inside = Shape.of(er, ER, 0.1, "ER, spread evenly") if is_spread(er) else Shape.of(er, ER, 1.0, "ER")
+    microdomain(path, calcium.species.place, calcium.values, calcium.label("Ca2+"),
+                [inside, glass_over(mesh[PLASMA_MEMBRANE]), *_neurons(mesh)], mesh[SYNAPSES].centres[:1], opened=True)
+
+
+def _neurons(mesh: Mesh) -> list[Shape]:
+    """The neurons that are there, as glass."""
+    return [Shape.of(mesh[name], colour, 0.25, name) for name, colour in _NEURONS.items() if name in mesh.places]
 
 
 def glass_over(plasma: Place) -> Shape:
-    """The plasma membrane as glass, a little outside itself, to show what is cut away of a process."""
+    """The plasma membrane as glass, a little outside itself, to show what is cut away of a process.
+
+    One of voxels' faces stays where it is.
+    """
+    if plasma.cells.shape[1] != _TRIANGLE or not len(plasma.cells):
+        return Shape.of(plasma, ASTROCYTE, 0.15, "astrocyte")
     corners = plasma.centres[plasma.cells]
     outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal = np.zeros((len(plasma), 3))
