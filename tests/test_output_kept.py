@@ -33,6 +33,7 @@ from spatial.output.scenes import ASTROCYTE, Shape, field_around, microdomain, s
 from spatial.output.vtkhdf import FieldsFile, fields_size
 from spatial.scenarios.buffering import report
 from spatial.scenarios.buffering.settings import BufferingSettings
+from spatial.scenarios.parts.report import glass_over, reticulum
 
 COARSE = Path(__file__).resolve().parents[1] / "meshes" / "tripartite_coarse.msh"
 Captured = pytest.CaptureFixture[str]
@@ -129,6 +130,21 @@ def test_fields_on_faces_of_voxels_thin_layers_and_a_spread_er_are_in_the_file(t
     assert pv.read(tmp_path / "faces.vtkhdf").area == pytest.approx(
         np.where(mesh[PLASMA_MEMBRANE].sides == 0, 1, mesh[PLASMA_MEMBRANE].sides).prod(axis=1).sum(), rel=1e-5)
     assert pv.read(tmp_path / "spread.vtkhdf").volume == pytest.approx(spread["cytosol"].total, rel=1e-4)
+
+
+def test_the_glass_over_voxels_lies_outside_them_and_an_er_is_drawn_where_it_is_not_everywhere(spread: Mesh) -> None:
+    mesh = voxels()
+    glass, (points, _, _) = glass_over(mesh), skin_of(mesh["cytosol"])
+    away = np.linalg.norm(glass.points - points, axis=1)
+    assert np.allclose(away, 0.004)
+    grown = areas(glass.points, glass.triangles)
+    assert np.einsum("ij,ij->", glass.points[glass.triangles[:, 0]], grown) / 3 > mesh["cytosol"].total
+    assert reticulum(spread) == []
+    part = with_store(mesh, filled=np.arange(len(mesh["cytosol"])) % 2.0)
+    (er,) = reticulum(part)
+    assert er.opacity < 1
+    (resolved,) = reticulum(discretise(load(COARSE)))
+    assert resolved.opacity == 1
 
 
 @pytest.mark.usefixtures("gl")

@@ -14,12 +14,12 @@ from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Highest
 from spatial.observe.recording import Recording
-from spatial.output.drawn import is_spread
+from spatial.output.drawn import is_of_faces, is_spread
 from spatial.output.figures import Panel, heterosynaptic_map, time_courses
 from spatial.output.movies import save_table
 from spatial.output.pictures import draw_all
 from spatial.output.recording_file import write_recording, write_summary
-from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain
+from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain, skin_of
 from spatial.scenarios.parts.experiment import Experiment
 from spatial.scenarios.parts.settings import SYNAPSES, Settings
 from spatial.units import nm
@@ -32,7 +32,6 @@ Seen = tuple[Experiment, Recording]
 
 _NEURONS = {"bouton": BOUTON, "spine": SPINE}
 _GAP = 4 * nm
-_TRIANGLE = 3  # corners
 _PANELS = (
     Panel("glutamate", ("glutamate at synapses",), ("at each synapse",)),
     Panel("IP3 and Ca2+", ("mean IP3", "peak calcium", "mean calcium"),
@@ -164,11 +163,20 @@ def shown_places(experiment: Experiment) -> list[Place]:
 
 
 def _draw_calcium(path: Path, mesh: Mesh, calcium: Highest) -> None:
-    """Ca2+ in the process when it was highest, cut open, with its ER; one that is spread evenly is glass."""
-    er = mesh[ER_MEMBRANE]
-    inside = Shape.of(er, ER, 0.1, "ER, spread evenly") if is_spread(er) else Shape.of(er, ER, 1.0, "ER")
+    """Ca2+ in the process when it was highest, cut open, with its ER."""
     microdomain(path, calcium.species.place, calcium.values, calcium.label("Ca2+"),
-                [inside, glass_over(mesh[PLASMA_MEMBRANE]), *_neurons(mesh)], mesh[SYNAPSES].centres[:1], opened=True)
+                [*reticulum(mesh), glass_over(mesh), *_neurons(mesh)], mesh[SYNAPSES].centres[:1], opened=True)
+
+
+def reticulum(mesh: Mesh) -> list[Shape]:
+    """The ER of a process as it is drawn in it: as glass where it is spread through a part, and not where through all.
+
+    What is everywhere would only hide what it is in.
+    """
+    er = mesh[ER_MEMBRANE]
+    if not is_spread(er):
+        return [Shape.of(er, ER, 1.0, "ER")]
+    return [Shape.of(er, ER, 0.15, "ER")] if len(er) < len(mesh["cytosol"]) else []
 
 
 def _neurons(mesh: Mesh) -> list[Shape]:
@@ -176,16 +184,16 @@ def _neurons(mesh: Mesh) -> list[Shape]:
     return [Shape.of(mesh[name], colour, 0.25, name) for name, colour in _NEURONS.items() if name in mesh.places]
 
 
-def glass_over(plasma: Place) -> Shape:
+def glass_over(mesh: Mesh) -> Shape:
     """The plasma membrane as glass, a little outside itself, to show what is cut away of a process.
 
-    One of voxels' faces stays where it is.
+    One of voxels' faces is drawn by the skin of the cytosol, whose faces are known to point outwards.
     """
-    if plasma.cells.shape[1] != _TRIANGLE or not len(plasma.cells):
-        return Shape.of(plasma, ASTROCYTE, 0.15, "astrocyte")
-    corners = plasma.centres[plasma.cells]
+    plasma = mesh[PLASMA_MEMBRANE]
+    points, triangles, _ = skin_of(mesh["cytosol"] if is_of_faces(plasma) else plasma)
+    corners = points[triangles]
     outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal = np.zeros((len(plasma), 3))
-    np.add.at(normal, plasma.cells, outward[:, None])
-    moved = plasma.centres + _GAP * normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    return Shape(moved, plasma.cells, ASTROCYTE, 0.15, "astrocyte")
+    normal = np.zeros((len(points), 3))
+    np.add.at(normal, triangles, outward[:, None])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    return Shape(points + _GAP * normal / np.where(length > 0, length, 1.0), triangles, ASTROCYTE, 0.15, "astrocyte")

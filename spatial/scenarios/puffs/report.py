@@ -12,18 +12,17 @@ from spatial.analysis.microdomains import Event, detect, effective_diffusion, lo
 from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.size import MOST_UNKNOWNS
-from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.geometry.surfaces import PLASMA_MEMBRANE
 from spatial.observe.frames import Film, Highest, Only, Together
 from spatial.observe.recording import Recording
-from spatial.output.drawn import is_spread
 from spatial.output.figures import COLOURS, GREY, figure_of, pretty, save, style
 from spatial.output.folder import check_room
 from spatial.output.movies import save_animation, save_npy, save_table, save_tiff
 from spatial.output.pictures import draw_all, warn_of_undrawable
 from spatial.output.recording_file import write_recording, write_summary
-from spatial.output.scenes import ER, Shape, microdomain
+from spatial.output.scenes import microdomain
 from spatial.output.vtkhdf import FieldsFile, fields_size
-from spatial.scenarios.parts.report import drifts, glass_over, mesh_summary
+from spatial.scenarios.parts.report import drifts, glass_over, mesh_summary, reticulum
 from spatial.scenarios.puffs.model import Puffs
 from spatial.scenarios.puffs.settings import PuffSettings
 from spatial.simulate import Progress, simulate
@@ -122,11 +121,9 @@ def results(folder: Path, puffs: Puffs, settings: PuffSettings, seed: int, progr
 
 
 def _draw_calcium(path: Path, mesh: Mesh, highest: Highest) -> None:
-    """Ca2+ in the process when it was highest, cut open, with the ER where it is resolved."""
-    er = mesh[ER_MEMBRANE]
-    inside = [] if is_spread(er) else [Shape.of(er, ER, 1.0, "ER")]
+    """Ca2+ in the process when it was highest, cut open, with its ER."""
     microdomain(path, highest.species.place, highest.values, highest.label("Ca2+"),
-                [*inside, glass_over(mesh[PLASMA_MEMBRANE])], opened=True)
+                [*reticulum(mesh), glass_over(mesh)], opened=True)
 
 
 def _write_movie(folder: Path, movie: Movie) -> Any:
