@@ -230,9 +230,9 @@ def test_what_cannot_be_drawn_is_told_before_a_run() -> None:
 def test_a_disk_without_room_is_told_before_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_room(tmp_path, 1000.0)
     monkeypatch.setattr(folders.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1e9}))
-    check_room(tmp_path, 3e9)
-    with pytest.raises(InputError, match=r"the run take about 3 GB, and in .* there are 1 GB free; make room"):
-        check_room(tmp_path, 1e10)
+    check_room(tmp_path, 1e10)
+    with pytest.raises(InputError, match=r"the run take at least 3 GB, and in .* there are 1 GB free; make"):
+        check_room(tmp_path, 6e10)
 
 
 def run(*arguments: object) -> int:
@@ -297,6 +297,7 @@ def test_options_for_size_are_there_and_refuse(tmp_path: Path, capsys: pytest.Ca
     assert run(*command, "--most-unknowns", 1000) == 2
     assert "unknowns, about" in capsys.readouterr().err
     assert run("run", "cleft", "--out", tmp_path / "out", "--most-elements", 1000) == 2
+    assert run("run", "buffering", "--out", tmp_path / "out", "--most-elements", 50) == 2
     assert run("measure", "tortuosity", COARSE, "--most-elements", 1000) == 2
     assert not list(tmp_path.iterdir())
 

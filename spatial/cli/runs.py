@@ -170,13 +170,14 @@ def potassium(out: Out = Path("results"), force: Force = False, duration: Durati
 
 
 def buffering(length: Annotated[float | None, typer.Option(help="Of the slab [um].", show_default="100")] = None,
-              out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> int:
+              out: Out = Path("results"), force: Force = False, most_elements: MostElements = MOST_ELEMENTS,
+              quiet: Quiet = False) -> int:
     """K+ enters a slab of tissue at one end: what astrocytes carry off, and the loop of current that does it."""
     from spatial.scenarios.buffering.report import duration as simulated
     from spatial.scenarios.buffering.report import results
     from spatial.scenarios.buffering.settings import BufferingSettings
 
-    settings = BufferingSettings()
+    settings = BufferingSettings(most_elements=most_elements)
     if length is not None:
         settings = replace(settings, length=length)
     return _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))

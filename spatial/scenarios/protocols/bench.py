@@ -58,6 +58,7 @@ class Bench:
     slice: float = 250 * nm  # choice
     synapses: tuple[tuple[float, float, float], ...] = (
         (0, 0, 0), (-1, 0, 0), (0.4, 0.4, 0), (1.2, -0.6, 0.3), (0, 2, 0), (0, 0, -3))  # um; choice
+    most_elements: float = MOST_ELEMENTS  # bricks, of which more are refused
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("even", "brick", "length", "radius", "slice"))
@@ -146,12 +147,13 @@ def furnished(bench: Bench) -> Mesh:
     half = bench.spacing / 2
     beyond = bench.even * (half / bench.even) ** (np.arange(1, bench.rows + 1) / bench.rows)
     check_length("the bench", "brick", bench.brick, lambda width: (2 * (bench.even / width + bench.rows)) ** 3,
-                 BRICKS, MOST_ELEMENTS)
+                 BRICKS, bench.most_elements)
     within = np.linspace(-bench.even, bench.even, max(1, round(2 * bench.even / bench.brick)) + 1)
     edges = [np.concatenate([-beyond[::-1], within, beyond])] * 3
-    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA)
+    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA, bench.most_elements)
     ends = np.array([(bench.root, 0.0, 0.0), (bench.root + bench.length, 0.0, 0.0)])
-    process = with_store(sliced(Tree(ends, np.array([-1, 0]), np.full(2, bench.radius)), bench.slice))
+    process = with_store(sliced(Tree(ends, np.array([-1, 0]), np.full(2, bench.radius)), bench.slice,
+                                bench.most_elements))
     neuropil = Place("neuropil", 3, ecs.measure, ecs.centres, touches={"ecs": np.arange(len(ecs))})
     mesh = process.with_places(ecs, neuropil, outer_faces(ecs, edges))
     return mesh.touching(PLASMA_MEMBRANE, "ecs", ecs.nearest(process[PLASMA_MEMBRANE].centres))
