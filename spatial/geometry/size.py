@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spatial import checks
 from spatial.checks import InputError, positive
 
 MOST_ELEMENTS = 1e7
@@ -30,6 +31,9 @@ class Kind:
 
     name: str
     memory: float  # bytes
+
+    def __post_init__(self) -> None:
+        checks.parameters(self)
 
 
 # Measured as the highest resident memory while something was made, less that before, over its elements (x86-64, numpy

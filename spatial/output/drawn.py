@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatial import checks
+from spatial.checks import InputError
 from spatial.geometry.interpolate import neighbours
 from spatial.geometry.place import Floats, Ints, Place
 
@@ -23,6 +25,12 @@ class Drawn:
     points: Floats
     element: Ints
     cells: tuple[tuple[int, Ints], ...]
+
+    def __post_init__(self) -> None:
+        checks.kinds(self)
+        if np.shape(self.points) != (len(self.points), 3) or np.shape(self.element) != (len(self.points),):
+            raise InputError(f"points and elements to draw have shapes {np.shape(self.points)} and "
+                             f"{np.shape(self.element)}; they must be (p, 3) and (p,)")
 
 
 def drawn(place: Place) -> Drawn | None:
