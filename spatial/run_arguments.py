@@ -11,15 +11,22 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.system.layout import State
 from spatial.checks import InputError, Unusual, number, positive, shown, whole
 from spatial.geometry.place import Floats
+from spatial.geometry.size import MOST_UNKNOWNS, UNKNOWNS, check_size, memory
 from spatial.model import AtTimes, Mechanism, Model, events_of
 from spatial.observe.probes import Probe
+
+_SAID = 0.25  # of the unknowns that a run may have by default: from there on it says how many they are
 
 LONGEST = 1e4
 """Duration of a run [s] beyond which it warns: milliseconds that are taken for seconds are longer."""
 
 
+class LargeRun(UserWarning):
+    """A run takes much of the memory that a workstation has."""
+
+
 def check_run(model: Any, until: Any, watch: Any, every: Any, seed: Any, tolerance: Any, frames: Any,
-              progress: Any, start: Any, electrolyte: Any) -> None:
+              progress: Any, start: Any, electrolyte: Any, most_unknowns: Any = MOST_UNKNOWNS) -> None:
     """Raise `InputError` for the first argument of a run that cannot be meant, and warn with `Unusual` of others."""
     if not isinstance(model, Model):
         raise InputError(f"simulate runs a model, not {shown(model)}; make one: Model([species, ...], "
@@ -27,6 +34,7 @@ def check_run(model: Any, until: Any, watch: Any, every: Any, seed: Any, toleran
     if not model.species:
         raise InputError("the model has no species, so there is nothing to run; name them all: Model([species, ...], "
                          "[mechanism, ...])")
+    check_unknowns(model, most_unknowns)
     positive("duration of the run", until)
     _check_kind("tolerance", tolerance, Tolerance, "a Tolerance, such as Tolerance(1e-3)")
     _check_duration(until, (tolerance or Tolerance()).shortest)
@@ -43,6 +51,19 @@ def check_run(model: Any, until: Any, watch: Any, every: Any, seed: Any, toleran
                          f"{start.layout.size} elements together")
     _check_kind("electrolyte", electrolyte, Electrolyte, "an Electrolyte: the ions of the model, with their valences")
     _warn_of_late_events(model.mechanisms, until)
+
+
+def check_unknowns(model: Model, most: Any) -> None:
+    """Raise `InputError` for a model of more unknowns than there may be, before anything of it is assembled.
+
+    Warns with `LargeRun` from a quarter of the default limit on.
+    """
+    unknowns = sum(len(species.place) for species in model)
+    number("most_unknowns", most)
+    check_size("the run", unknowns, UNKNOWNS, most, "take fewer species, or a coarser mesh", "most_unknowns")
+    if unknowns > _SAID * MOST_UNKNOWNS:
+        warnings.warn(f"the run has {unknowns:.3g} unknowns, and takes about {memory(unknowns, UNKNOWNS)} of memory",
+                      LargeRun, stacklevel=4)
 
 
 def checked_frame_times(frame_times: Iterable[float], frames: Any, until: float) -> list[float]:

@@ -27,6 +27,7 @@ from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, number
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
+from spatial.geometry.size import MOST_UNKNOWNS
 from spatial.model import Model, Species
 from spatial.observe.first_reading import species_watched
 from spatial.observe.frames import Frames
@@ -81,7 +82,8 @@ Engine = Literal["spatial", "implicit", "explicit", "fipy"]
 def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: float = 0.0, seed: int = 0,
              tolerance: Tolerance | None = None, frames: Frames | None = None, frame_times: Iterable[float] = (),
              progress: Progress | None = None, engine: Engine = "spatial", start: State | None = None,
-             method: Way = "hybrid", electrolyte: Electrolyte | None = None, at_events: bool = False) -> Recording:
+             method: Way = "hybrid", electrolyte: Electrolyte | None = None, at_events: bool = False,
+             most_unknowns: float = MOST_UNKNOWNS) -> Recording:
     """Run a model from t = 0 to `until` [s] and return what the probes saw.
 
     Probes are read at the start, at the end, and between at times at least `every` [s] apart, after the events of that
@@ -98,9 +100,11 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     solved by FiPy: slow, for comparison.
     The ions of an `electrolyte` drift besides, in the potential that keeps every control volume neutral.
     What ends a run early, an error or Ctrl-C, carries what was seen until then: `error.recording`.
+    A model of more than `most_unknowns` is refused before it takes memory, about 700 bytes each; a large one is told of
+    as a `LargeRun`.
     The model is read once before it runs: it warns with `HardlyMeant`, by name, of what can hardly be meant.
     """
-    check_run(model, until, watch, every, seed, tolerance, frames, progress, start, electrolyte)
+    check_run(model, until, watch, every, seed, tolerance, frames, progress, start, electrolyte, most_unknowns)
     stops = checked_frame_times(frame_times, frames, until)
     tolerance = tolerance or Tolerance()
     system = assemble(model)

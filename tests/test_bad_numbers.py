@@ -38,6 +38,7 @@ from spatial.mechanisms.uptake import ASCT, Carrier
 from spatial.model import Held, Mechanism, Model, Species
 from spatial.observe.frames import Film, Frames, Highest
 from spatial.observe.recording import Recording, Series
+from spatial.output.drawn import Drawn
 from spatial.synapses.glutamate_receptors import NMDA, Receptor
 from spatial.synapses.network import Partner
 from spatial.synapses.plasticity.gates import CoagonistGate, Gate
@@ -73,6 +74,7 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
     Stimulus: lambda: Stimulus(PLACE, species=C, times=[0.1, 0.5], flux=[0.0, 1.0]),
     Model: lambda: Model([C]),
     Tetrahedra: lambda: ball(0.5, 0.4),
+    Drawn: lambda: Drawn(np.zeros((1, 3)), np.zeros(1, int), ((1, np.zeros((1, 1), int)),)),
     Labels: lambda: Labels(np.zeros((2, 2, 2), int), (0.1, 0.1, 0.1)),
     Tree: lambda: Tree(np.array([[0.0, 0, 0], [1, 0, 0]]), np.array([-1, 0]), np.ones(2)),
     Recording: lambda: Recording(np.zeros(1), {}, {}),

@@ -131,7 +131,7 @@ REFUSED = {
     "a grid without thickness": (lambda: grid("ecs", (0, 0, 0), (1, 1, 0), 0.5),
                                  "upper must exceed lower on each axis"),
     "a grid whose spacing is in m": (lambda: grid("ecs", (0, 0, 0), (1, 1, 1), 2e-7),
-                                     "grid 'ecs' would have 1.25e+20 bricks, more than 1e+08; spacing is in um"),
+                                     "grid 'ecs' would have 1.25e+20 bricks, about 6.9e+13 GB, more than 1e+07; take"),
 }
 
 

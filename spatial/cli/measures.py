@@ -8,7 +8,8 @@ import typer
 
 from spatial.checks import InputError
 from spatial.cli import tables
-from spatial.cli.options import Seed, Unit, length_unit
+from spatial.cli.options import MostElements, Seed, Unit, length_unit
+from spatial.geometry.size import MOST_ELEMENTS, MOST_VOXELS
 from spatial.units import nm
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
                shrink: Annotated[float | None, typer.Option(help="Taken off labelled cells all around [nm].")] = None,
                sources: Annotated[int, typer.Option(help="Points at which TMA+ is let in, one at a time.", min=1)] = 4,
                seed: Seed = 0, quick: Annotated[bool, typer.Option("--quick", help="No virtual experiment.")] = False,
-               out: Annotated[Path | None, typer.Option(help="A .png file for traces and fit.")] = None) -> None:
+               out: Annotated[Path | None, typer.Option(help="A .png file for traces and fit.")] = None,
+               most_elements: MostElements = MOST_ELEMENTS) -> None:
     """Volume fraction and tortuosity of a block: by a steady gradient, and by virtual iontophoresis and its fit."""
     import numpy as np
 
@@ -33,7 +35,7 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
 
     if out is not None and (quick or out.suffix != ".png" or not out.parent.is_dir()):
         raise InputError(f"{out} cannot be drawn: its name must end in .png, its folder exist, and --quick be left out")
-    of = block(*_tissue(file, unit, place, voxel, shrink))
+    of = block(*_tissue(file, unit, place, voxel, shrink, most_elements))
     if quick:
         tables.tortuosity(of.alpha, steady_tortuosity(of))
         return
@@ -44,7 +46,7 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
 
 
 def _tissue(file: Path, unit: str, place: str, voxel: tuple[float, float, float] | None,
-            shrink: float | None) -> "tuple[Place, Floats | None, Floats | None]":
+            shrink: float | None, most_elements: float) -> "tuple[Place, Floats | None, Floats | None]":
     """The place to be measured, and the corners of its block where the file says them."""
     import numpy as np
 
@@ -55,15 +57,17 @@ def _tissue(file: Path, unit: str, place: str, voxel: tuple[float, float, float]
     if file.suffix != ".npz":
         if voxel is not None or shrink is not None:
             raise InputError(f"--voxel and --shrink are for labels in a .npz file; leave them out with {file}")
-        mesh = discretise(load(file, length_unit(unit)))
+        mesh = discretise(load(file, length_unit(unit), most_elements=most_elements))
         volumes = [name for name, each in mesh.items() if each.dimension == 3]
         if place not in volumes:
             raise InputError(f"{file} has no place {place!r} to measure; name one of {', '.join(volumes)} with --place")
         return mesh[place], None, None
     if unit != "um" or place != "ecs":
         raise InputError("--unit and --place are for meshes; of labels, what is between the cells is measured")
-    labels = load_labels(file, None if voxel is None else (voxel[0] * nm, voxel[1] * nm, voxel[2] * nm))
+    most = max(MOST_VOXELS, most_elements)
+    sides = None if voxel is None else (voxel[0] * nm, voxel[1] * nm, voxel[2] * nm)
+    labels = load_labels(file, sides, most_elements=most)
     if shrink is not None:
         fine = [max(1, math.ceil(side / (2 * shrink * nm))) if shrink > 0 else 1 for side in labels.voxel]
-        labels = shrunk(labels, shrink * nm, fine)
-    return extracellular(labels), np.zeros(3), labels.extent
+        labels = shrunk(labels, shrink * nm, fine, most)
+    return extracellular(labels, most_elements), np.zeros(3), labels.extent

@@ -15,6 +15,9 @@ from spatial.cli.options import (
     Duration,
     Force,
     MeshFile,
+    MostElements,
+    MostUnknowns,
+    NoPictures,
     Out,
     Quiet,
     Resolution,
@@ -24,6 +27,7 @@ from spatial.cli.options import (
     parametric_shape,
     tetrahedra_of,
 )
+from spatial.geometry.size import MOST_ELEMENTS, MOST_UNKNOWNS
 from spatial.units import ms
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from spatial.scenarios.parts.settings import Settings
     from spatial.simulate import Progress
 
+WITHOUT_PICTURES = 3  # the exit code of a run whose numbers are all there, but not all its pictures
 FRAMES = 60  # after the first, at most
 BETWEEN = 5 * ms  # from frame to frame, at least
 EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in a cleft lasts 0.1 ms
@@ -45,7 +50,9 @@ EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in 
 def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False,
                seed: Seed = 0, duration: Duration = None,
                no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
-               resolution: Resolution = None, quiet: Quiet = False) -> None:
+               resolution: Resolution = None, most_elements: MostElements = MOST_ELEMENTS,
+               most_unknowns: MostUnknowns = MOST_UNKNOWNS, no_pictures: NoPictures = False,
+               quiet: Quiet = False) -> int:
     """One synapse is paired with its neuron, and the astrocyte changes it and its silent neighbours."""
     import numpy as np
 
@@ -55,22 +62,25 @@ def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("result
 
     started = time.perf_counter()
     settings = _settings(duration, not no_astrocyte)
-    check_rendering()
+    if not no_pictures:
+        check_rendering()
     with results_folder(out, force) as folder:
         rng = np.random.default_rng(seed)
-        place = _neighbourhood(mesh, unit, resolution, rng)
+        place = _neighbourhood(mesh, unit, resolution, rng, most_elements)
         experiment = tripartite(place.mesh, place.synapses, settings, rng)
-        found = _results(folder, experiment, settings, seed, quiet)
+        found = _results(folder, experiment, settings, seed, quiet, not no_pictures, most_unknowns)
     if not quiet:
         tables.changes(found)
-        tables.where(out, time.perf_counter() - started)
+    return _done(out, started, quiet)
 
 
 def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Seed = 0,
           duration: Duration = None,
           ip3: Annotated[float | None, typer.Option(help="IP3, held from the start on [uM].")] = None,
           even_er: Annotated[bool, typer.Option("--even-er", help="As much ER, spread evenly.")] = False,
-          resolution: Resolution = None, quiet: Quiet = False) -> None:
+          resolution: Resolution = None, most_elements: MostElements = MOST_ELEMENTS,
+          most_unknowns: MostUnknowns = MOST_UNKNOWNS, no_pictures: NoPictures = False,
+          quiet: Quiet = False) -> int:
     """IP3 receptors open at random in a process with ER: a movie of its indicator, dF/F, a table of events."""
     import numpy as np
 
@@ -83,32 +93,35 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
     started = time.perf_counter()
     given: dict[str, Any] = {"duration": duration, "ip3": ip3}
     settings = PuffSettings(even_er=even_er, **{name: value for name, value in given.items() if value is not None})
-    check_rendering()
+    if not no_pictures:
+        check_rendering()
     with results_folder(out, force) as folder:
-        experiment = puffs(tetrahedra_of(mesh, unit, resolution), settings, np.random.default_rng([seed, 1]))
+        tetrahedra = tetrahedra_of(mesh, unit, resolution, most_elements)
+        experiment = puffs(tetrahedra, settings, np.random.default_rng([seed, 1]), most_unknowns)
         with _progress(settings.duration, quiet) as tell:
-            observed = results(folder, experiment, settings, seed, tell)
+            observed = results(folder, experiment, settings, seed, tell, not no_pictures, most_unknowns)
     if not quiet:
         tables.events(observed)
-        tables.where(out, time.perf_counter() - started)
+    return _done(out, started, quiet)
 
 
 def cleft(out: Out = Path("results"), force: Force = False, duration: Duration = None, resolution: Resolution = None,
-          quiet: Quiet = False) -> None:
+          most_elements: MostElements = MOST_ELEMENTS, quiet: Quiet = False) -> int:
     """A vesicle of glutamate in a cleft whose rim is open, or sealed by an adhesion or the astrocyte: a sweep."""
     from spatial.scenarios.cleft.report import results
     from spatial.scenarios.cleft.settings import CleftSettings
 
-    _sweep(results, CleftSettings(), duration, resolution, out, force, quiet)
+    return _sweep(results, CleftSettings(), duration, resolution, most_elements, out, force, quiet)
 
 
 def coverage(out: Out = Path("results"), force: Force = False, duration: Duration = None,
-             resolution: Resolution = None, quiet: Quiet = False) -> None:
+             resolution: Resolution = None, most_elements: MostElements = MOST_ELEMENTS,
+             quiet: Quiet = False) -> int:
     """A vesicle of glutamate in a cleft that an astrocyte covers from 0 to 100 %: a sweep."""
     from spatial.scenarios.coverage.report import results
     from spatial.scenarios.coverage.settings import CoverageSettings
 
-    _sweep(results, CoverageSettings(), duration, resolution, out, force, quiet)
+    return _sweep(results, CoverageSettings(), duration, resolution, most_elements, out, force, quiet)
 
 
 def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one.", show_default="all")] = None,
@@ -118,7 +131,7 @@ def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one."
            threshold: Annotated[float, typer.Option(help="Effect from which a receptor hears, a part of 1.")] = 0.1,
            clearance: Annotated[float, typer.Option(help="Factor on the rates of enzymes and carriers.")] = 1.0,
            no_sweep: Annotated[bool, typer.Option("--no-sweep", help="Only this amount and clearance.")] = False,
-           out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> None:
+           out: Out = Path("results"), force: Force = False, seed: Seed = 0, quiet: Quiet = False) -> int:
     """One release of a transmitter in neuropil: who hears it, how far off, for how long, and with how many others."""
     from spatial.output.folder import results_folder
     from spatial.scenarios.spread.model import chosen
@@ -135,13 +148,13 @@ def spread(transmitter: Annotated[str | None, typer.Option(help="Only this one."
         rows = results(folder, released, settings, seed, tell)
     if not quiet:
         tables.heard(rows)
-        tables.where(out, time.perf_counter() - started)
+    return _done(out, started, quiet)
 
 
 def potassium(out: Out = Path("results"), force: Force = False, duration: Duration = None,
               resolution: Annotated[float | None, typer.Option(
                   help="Factor on every edge length of the mesh; 2 is twice coarser.", show_default="3")] = None,
-              quiet: Quiet = False) -> None:
+              most_elements: MostElements = MOST_ELEMENTS, quiet: Quiet = False) -> int:
     """A burst beside an astrocyte process: how high K+ rises, and who takes it up; also without each of them."""
     from spatial.scenarios.potassium.report import duration as simulated
     from spatial.scenarios.potassium.report import results
@@ -152,32 +165,34 @@ def potassium(out: Out = Path("results"), force: Force = False, duration: Durati
         settings = replace(settings, duration=duration)
     if resolution is not None:
         settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
-    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
+    settings = replace(settings, shape=replace(settings.shape, most_elements=most_elements))
+    return _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def buffering(length: Annotated[float | None, typer.Option(help="Of the slab [um].", show_default="100")] = None,
-              out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
+              out: Out = Path("results"), force: Force = False, most_elements: MostElements = MOST_ELEMENTS,
+              quiet: Quiet = False) -> int:
     """K+ enters a slab of tissue at one end: what astrocytes carry off, and the loop of current that does it."""
     from spatial.scenarios.buffering.report import duration as simulated
     from spatial.scenarios.buffering.report import results
     from spatial.scenarios.buffering.settings import BufferingSettings
 
-    settings = BufferingSettings()
+    settings = BufferingSettings(most_elements=most_elements)
     if length is not None:
         settings = replace(settings, length=length)
-    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
+    return _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def homeostasis(duration: Annotated[float | None, typer.Option(
                     help="Of each of 12 runs [s].", show_default="60")] = None,
-                out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
+                out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> int:
     """Neurons that hear the K+ and adenosine of their own firing: their gain, and what keeps them from running away."""
     from spatial.scenarios.homeostasis.report import duration as simulated
     from spatial.scenarios.homeostasis.report import results
     from spatial.scenarios.homeostasis.settings import HomeostasisSettings
 
     settings = HomeostasisSettings() if duration is None else HomeostasisSettings(duration=duration)
-    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
+    return _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def protocols(only: Annotated[str | None, typer.Option(
@@ -185,14 +200,14 @@ def protocols(only: Annotated[str | None, typer.Option(
                   show_default="all")] = None,
               seeds: Annotated[int | None, typer.Option(help="Runs of each that chance may change.",
                                                         show_default="3")] = None,
-              out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> None:
+              out: Out = Path("results"), force: Force = False, quiet: Quiet = False) -> int:
     """Six protocols of plasticity: pairing, D-serine clamp, A1 block, depression, metaplasticity, frequency."""
     from spatial.scenarios.protocols.report import duration as simulated
     from spatial.scenarios.protocols.report import results
     from spatial.scenarios.protocols.settings import ProtocolSettings
 
     settings = ProtocolSettings(only=only) if seeds is None else ProtocolSettings(only=only, seeds=seeds)
-    _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
+    return _into(out, force, quiet, simulated(settings), lambda folder, tell: results(folder, settings, tell))
 
 
 def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires in turn.", show_default="6")] = None,
@@ -207,7 +222,9 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
                        "--mesh", help="A tetrahedral mesh instead of a process in slices: slow.")] = None,
                    unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Annotated[
                        int, typer.Option(help="Of where the synapses lie.", min=0)] = 0,
-                   duration: Duration = None, quiet: Quiet = False) -> None:
+                   duration: Duration = None, most_elements: MostElements = MOST_ELEMENTS,
+                   most_unknowns: MostUnknowns = MOST_UNKNOWNS, no_pictures: NoPictures = False,
+                   quiet: Quiet = False) -> int:
     """Each synapse fires in turn: what changes at every other, and which part is adenosine, which D-serine."""
     from spatial.output.gl import check_rendering
     from spatial.scenarios.heterosynaptic.report import duration as simulated
@@ -216,36 +233,48 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
 
     given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh,
                              "blocks": blocks and tuple(one.strip() for one in blocks.split(","))}
-    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit),
+    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit), most_elements=most_elements,
+                                      most_unknowns=most_unknowns,
                                       **{name: value for name, value in given.items() if value is not None})
     if duration is not None:
         settings = replace(settings, tripartite=replace(settings.tripartite, duration=duration))
-    check_rendering()
-    _into(out, force, quiet, simulated(settings),
-          lambda folder, tell: results(folder, settings, jobs or os.cpu_count() or 1, tell))
+    if not no_pictures:
+        check_rendering()
+    return _into(out, force, quiet, simulated(settings),
+                 lambda folder, tell: results(folder, settings, jobs or os.cpu_count() or 1, tell, not no_pictures))
 
 
 def _sweep(results: Any, settings: "CleftSettings | CoverageSettings", duration: float | None,
-           resolution: float | None, out: Path, force: bool, quiet: bool) -> None:
+           resolution: float | None, most_elements: float, out: Path, force: bool, quiet: bool) -> int:
     """Run a sweep of releases into a cleft with its `results`, and say where they are."""
     if duration is not None:
         settings = replace(settings, release=replace(settings.release, duration=duration))
     if resolution is not None:
         settings = replace(settings, shape=replace(settings.shape, resolution=resolution))
-    _into(out, force, quiet, settings.runs * settings.release.duration,
-          lambda folder, tell: results(folder, settings, tell))
+    settings = replace(settings, shape=replace(settings.shape, most_elements=most_elements))
+    return _into(out, force, quiet, settings.runs * settings.release.duration,
+                 lambda folder, tell: results(folder, settings, tell))
 
 
 def _into(out: Path, force: bool, quiet: bool, simulated: float,
-          results: Callable[[Path, "Progress"], object]) -> None:
+          results: Callable[[Path, "Progress"], object]) -> int:
     """Have `results` write all its files into one new folder while a bar counts `simulated` [s], and say where."""
     from spatial.output.folder import results_folder
 
     started = time.perf_counter()
     with results_folder(out, force) as folder, _progress(simulated, quiet) as tell:
         results(folder, tell)
+    return _done(out, started, quiet)
+
+
+def _done(out: Path, started: float, quiet: bool) -> int:
+    """Say where the results are, and which pictures they are without; the exit code."""
+    from spatial.output.pictures import not_drawn
+
+    missing = not_drawn(out)
     if not quiet:
-        tables.where(out, time.perf_counter() - started)
+        tables.where(out, time.perf_counter() - started, missing)
+    return WITHOUT_PICTURES if missing else 0
 
 
 def _settings(duration: float | None, astrocyte: bool) -> "Settings":
@@ -256,37 +285,44 @@ def _settings(duration: float | None, astrocyte: bool) -> "Settings":
 
 
 def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
-                   rng: "np.random.Generator") -> "Neighbourhood":
+                   rng: "np.random.Generator", most_elements: float) -> "Neighbourhood":
     """The geometry: that of the file, or else the parametric one."""
     from spatial.scenarios.parts.neighbourhood import neighbourhood, parametric
 
     if mesh is None:
-        return parametric(parametric_shape(resolution))
-    return neighbourhood(tetrahedra_of(mesh, unit, resolution), rng)
+        return parametric(parametric_shape(resolution, most_elements))
+    return neighbourhood(tetrahedra_of(mesh, unit, resolution, most_elements), rng, most_elements)
 
 
 def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed: int,
-             quiet: bool) -> "Changes":
-    """Compute, and write every file into the folder."""
+             quiet: bool, with_pictures: bool, most_unknowns: float) -> "Changes":
+    """Compute, and write every file into the folder: the numbers first."""
     import numpy as np
 
     from spatial.observe.frames import Highest, Together
+    from spatial.output.folder import check_room
+    from spatial.output.pictures import warn_of_undrawable
     from spatial.output.recording_file import write_recording, write_summary
-    from spatial.output.vtkhdf import FieldsFile
-    from spatial.scenarios.parts.report import changes, pictures, summary
+    from spatial.output.vtkhdf import FieldsFile, fields_size
+    from spatial.scenarios.parts.report import changes, pictures, shown_places, summary
     from spatial.simulate import simulate
 
     until = experiment.duration
     times = np.linspace(0.0, until, 1 + max(1, min(FRAMES, round(until / BETWEEN))))
     calcium = Highest(experiment.species["calcium"])
     transmitter = Highest(experiment.species["D-serine"], of_mean=True)
+    if with_pictures:
+        warn_of_undrawable(*shown_places(experiment))
+    check_room(folder, fields_size(experiment.film, len(times)))
     with FieldsFile(folder / "fields.vtkhdf", experiment.film) as fields, _progress(until, quiet) as tell:
         frames = Together((fields, calcium, transmitter))
         recording = simulate(experiment.model, until, experiment.watch, every=EVERY, seed=seed,
-                             frames=frames, frame_times=times, progress=tell, at_events=True)
+                             frames=frames, frame_times=times, progress=tell, at_events=True,
+                             most_unknowns=most_unknowns)
     write_recording(recording, folder / "recording.h5")
     write_summary(summary(experiment, recording, settings), folder / "summary.json")
-    pictures(folder, experiment, recording, calcium, transmitter)
+    if with_pictures:
+        pictures(folder, experiment, recording, calcium, transmitter)
     return changes(experiment, recording)
 
 

@@ -1,7 +1,8 @@
 """What commands say when they are done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from spatial.units import ms, nm
@@ -71,11 +72,13 @@ def tortuosity(alpha: float, steady: "Floats", measured: "Measured | None" = Non
     Console().print(table)
 
 
-def where(out: Path, seconds: float) -> None:
-    """Where the results are, and how long they took."""
+def where(out: Path, seconds: float, missing: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Where the results are, how long they took, and which pictures are missing, with the reason of each."""
     from rich.console import Console
 
     Console().print(f"Results are in {out.resolve()} ({seconds:.0f} s).", soft_wrap=True, highlight=False)
+    for name, reason in missing.items():
+        Console().print(f"Not drawn: {name}: {reason}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _table(*headers: str) -> "Table":

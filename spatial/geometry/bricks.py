@@ -8,9 +8,8 @@ from numpy.typing import ArrayLike
 
 from spatial.checks import InputError, by_annotation, positive
 from spatial.geometry.place import Floats, Ints, Place
+from spatial.geometry.size import BRICKS, MOST_ELEMENTS, bricks_in, check_length, check_size
 from spatial.geometry.tortuosity import Tortuosity, along_axes, checked
-
-MOST_BRICKS = 1e8
 
 _BRICK = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0],
                    [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]])
@@ -18,17 +17,20 @@ _BRICK = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0],
 
 @by_annotation
 def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | Floats = 1.0,
-                tortuosity: Tortuosity | Floats = 1.0) -> Place:
+                tortuosity: Tortuosity | Floats = 1.0, most_elements: float = MOST_ELEMENTS) -> Place:
     """A box of bricks between `edges` [um], rising values along each of x, y, z; sealed all around.
 
     `volume_fraction` and `tortuosity` may be arrays (n, m, k), a value per brick: where the volume fraction is 0
-    there is no brick. The flux between two bricks passes half of each in series.
+    there is no brick. The flux between two bricks passes half of each in series. More than `most_elements` bricks are
+    refused; where there is none, it counts a quarter, for it takes memory too.
     """
     axes = [_rising(name, axis, values) for axis, values in zip("xyz", edges, strict=True)]
     sizes = [np.diff(values) for values in axes]
     shape = tuple(len(size) for size in sizes)
-    check_count(name, shape)
     alpha = _fractions(name, volume_fraction, shape)
+    box = math.prod(shape)
+    bricks = bricks_in(box, float(np.count_nonzero(alpha)) if np.ndim(volume_fraction) else box)
+    check_size(f"grid {name!r}", bricks, BRICKS, most_elements, "take fewer edges")
     number = np.full(shape, -1, np.int64)
     number[alpha > 0] = np.arange((alpha > 0).sum())
     slowing = np.square(_tortuosities(name, tortuosity, shape))
@@ -48,30 +50,31 @@ def graded_grid(name: str, edges: Sequence[ArrayLike], volume_fraction: float | 
                  np.concatenate(transmissibility), cells=_bricks(number), sides=sides)
 
 
-def check_count(name: str, counts: Sequence[float] | Floats) -> None:
-    """Raise `InputError` for so many bricks along x, y, z that no memory would hold them."""
-    bricks = math.prod(float(count) for count in counts)
-    if bricks > MOST_BRICKS:
-        raise InputError(f"grid {name!r} would have {bricks:.3g} bricks, more than {MOST_BRICKS:g}; spacing is in um: "
-                         "write 100 * nm, or take a coarser one")
-
-
 @by_annotation
-def stretched_edges(lower: float, upper: float, spacing: float, reach: float, growth: float = 1.5) -> Floats:
+def stretched_edges(lower: float, upper: float, spacing: float, reach: float, growth: float = 1.5,
+                    most_elements: float = MOST_ELEMENTS) -> Floats:
     """Edges [um] for `graded_grid`: even from `lower` to `upper`, then each brick `growth` times the last.
 
-    They reach at least `reach` [um] beyond on both sides.
+    They reach at least `reach` [um] beyond on both sides. More than `most_elements` are refused.
     """
     positive("grid spacing", spacing)
     positive("reach of the stretched bricks [um]", reach)
     if not growth >= 1 or not upper > lower:
         raise InputError(f"stretched edges grow by {growth:g} from {lower:g}..{upper:g} um; they must grow by >= 1, "
                          "and upper must exceed lower")
+    check_length("stretched edges", "spacing", spacing,
+                 lambda length: (upper - lower) / length + 2 * _growing(reach / length, growth), BRICKS, most_elements)
     even = np.linspace(lower, upper, max(1, round((upper - lower) / spacing)) + 1)
     beyond = list[float]()
     while not beyond or beyond[-1] < reach:
         beyond.append((beyond[-1] if beyond else 0.0) + (even[1] - even[0]) * growth ** (len(beyond) + 1))
     return np.concatenate([lower - np.array(beyond)[::-1], even, upper + np.array(beyond)])
+
+
+def _growing(reach: float, growth: float) -> float:
+    """About how many bricks, each `growth` times the last, reach so many times the first."""
+    rate = growth - 1
+    return reach if reach * rate < 1 else math.log1p(reach * rate) / math.log(growth)
 
 
 def _rising(name: str, axis: str, values: ArrayLike) -> Floats:

@@ -16,6 +16,7 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import Size, gmsh_session, mesh_volumes, positively_oriented
+from spatial.geometry.size import MOST_ELEMENTS, TETRAHEDRA, check_length
 from spatial.geometry.surfaces import PLASMA_MEMBRANE, membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.units import nm, um
@@ -27,6 +28,8 @@ _NAMES = {PLASMA_MEMBRANE: PLASMA_MEMBRANE, "presynaptic membrane": "presynaptic
 
 _FINE, _THERE, _FAR, _GROWTH = 20 * nm, 60 * nm, 300 * nm, 0.35  # edges in the cleft, at neighbours, at most; growth
 _RISE = 1.5  # of the layers above and below the cleft, from one to the next
+_IN_A_PRISM = 7.6  # tetrahedra in a layer over the square of an edge: measured in discs, and about 7 in clefts
+_STATIONS = 400  # at which edge lengths are added up along a radius and a height
 _SAME, _DIGITS = 1e-6, 9  # um, decimals: lengths that are equal but for rounding
 
 
@@ -51,6 +54,7 @@ class Cleft:
     residual: float = 1.2  # viscous tortuosity in cleft and sheet; biophysics A7 and trap C3
     layers: int = 2  # of elements across the cleft; 1 % off: tests/benchmarks/results/thin_sheets.md
     resolution: float = 1.0  # factor on every edge length; 2 is twice coarser
+    most_elements: float = MOST_ELEMENTS  # tetrahedra, of which more are refused before gmsh begins
 
     def __post_init__(self) -> None:
         checks.positive("Cleft: layers", self.layers)
@@ -107,6 +111,8 @@ def cleft(shape: Cleft = Cleft()) -> Tetrahedra:
     Its membranes are "plasma membrane" (the collar's), "presynaptic membrane", "postsynaptic membrane", "psd" (the
     spine's face in the cleft), "seal" (what closes the rim) and "far boundary"; those without area are left out.
     """
+    check_length("a cleft", "resolution", shape.resolution, lambda factor: _tetrahedra(shape, factor), TETRAHEDRA,
+                 shape.most_elements, unit="")
     heights = _heights(shape)
     with gmsh_session("cleft") as gmsh:
         occ = gmsh.model.occ
@@ -139,14 +145,18 @@ def _present(region: Ints, regions: tuple[Region, ...]) -> tuple[Ints, tuple[Reg
     return renumbered.astype(np.int64), tuple(regions[k] for k in used)
 
 
-def disc(radius: float, height: float, edge: float, layers: int = 2) -> Tetrahedra:
+def disc(radius: float, height: float, edge: float, layers: int = 2,
+         most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """A cleft alone: a disc of ECS with sealed faces "presynaptic" (z > 0) and "psd", and its open "rim".
 
     Its centre is the origin, edges along the disc are about `edge` long [um], and `layers` of elements lie across.
-    The centres of both faces are vertices of the mesh. Raises `InputError` for sizes that are not positive.
+    The centres of both faces are vertices of the mesh. Raises `InputError` for sizes that are not positive, and for
+    more than about `most_elements` tetrahedra.
     """
     for name, value in (("radius [um]", radius), ("height [um]", height), ("edge [um]", edge), ("layers", layers)):
         checks.positive(f"disc: {name}", value)
+    check_length(f"a disc of {pi * radius**2:.3g} um^2 in {layers} layers", "edge", edge,
+                 lambda length: _IN_A_PRISM * layers * pi * radius**2 / length**2, TETRAHEDRA, most_elements)
     with gmsh_session("disc") as gmsh:
         occ = gmsh.model.occ
         whole, middle = (2, occ.addDisk(0, 0, -height / 2, radius, radius)), (0, occ.addPoint(0, 0, -height / 2))
@@ -194,6 +204,17 @@ def _growing(start: float, end: float, first: float, longest: float) -> Floats:
     if len(steps) > 1 and sum(steps) - (end - start) > steps[-1] / 2:
         steps.pop()
     return start + (end - start) * np.concatenate([[0.0], np.cumsum(steps)]) / sum(steps)
+
+
+def _tetrahedra(shape: Cleft, resolution: float) -> float:
+    """About how many tetrahedra a resolution makes: columns over the area seen along z, times layers."""
+    r = shape.surround * (np.arange(_STATIONS) + 0.5) / _STATIONS
+    seen = np.minimum(_FINE + _GROWTH * np.maximum(r - shape.inside, 0.0), _FAR)
+    columns = float((2 * pi * r / seen**2).sum()) * shape.surround / _STATIONS
+    z = (shape.surround - shape.height / 2) * (np.arange(_STATIONS) + 0.5) / _STATIONS
+    steps = np.minimum(_FINE + (1 - 1 / _RISE) * z / resolution, _FAR)
+    above = float((1 / steps).mean()) * (shape.surround - shape.height / 2)
+    return _IN_A_PRISM * columns / resolution / resolution * (shape.layers + 2 * above / resolution)
 
 
 def _edge_length(shape: Cleft) -> Size:

@@ -1,5 +1,6 @@
 """Homogenised tissue as a grid of bricks."""
 
+import math
 import warnings
 from collections.abc import Iterator
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
-from spatial.geometry.bricks import check_count, graded_grid
+from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import BRICKS, MOST_ELEMENTS, check_length
 from spatial.geometry.tortuosity import Tortuosity
 from spatial.units import um
 
@@ -23,11 +25,13 @@ class ThroughTheCell(UserWarning):
 
 @by_annotation
 def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
-         volume_fraction: float = 1.0, tortuosity: Tortuosity = 1.0) -> Place:
+         volume_fraction: float = 1.0, tortuosity: Tortuosity = 1.0,
+         most_elements: float = MOST_ELEMENTS) -> Place:
     """A box of equal bricks from corner `lower` to `upper` [um], sealed all around.
 
     `spacing` [um] is rounded so that bricks fill the box. A homogenised medium has a volume
-    fraction alpha < 1 and a tortuosity lambda > 1, which may be three along x, y, z.
+    fraction alpha < 1 and a tortuosity lambda > 1, which may be three along x, y, z. More than `most_elements` bricks
+    are refused before any is made.
     """
     low, high = np.asarray(lower, float), np.asarray(upper, float)
     if low.shape != (3,) or high.shape != (3,):
@@ -40,25 +44,31 @@ def grid(name: str, lower: ArrayLike, upper: ArrayLike, spacing: float,
     if spacing > _WIDER * side:
         warnings.warn(f"grid {name!r} has a spacing of {spacing:g} um in a box of {side:g} um; is it in um?", Unusual,
                       stacklevel=3)
-    counts = np.maximum(1, np.rint((high - low) / spacing))
-    check_count(name, counts)
+    check_length(f"grid {name!r}", "spacing", spacing, lambda length: math.prod(_counts(low, high, length)), BRICKS,
+                 most_elements, hint=" (lengths are in um: write 100 * nm)")
+    counts = _counts(low, high, spacing)
     return graded_grid(name, [np.linspace(low[k], high[k], int(counts[k]) + 1) for k in range(3)],
-                       volume_fraction, tortuosity)
+                       volume_fraction, tortuosity, most_elements)
+
+
+def _counts(low: Floats, high: Floats, spacing: float) -> list[float]:
+    """Bricks of about this spacing [um] along each axis of a box."""
+    return [max(1.0, float(np.rint(side / spacing))) for side in high - low]
 
 
 @by_annotation
 def in_homogenised_tissue(mesh: Mesh, membrane: str = "plasma membrane", name: str = "ecs", margin: float = 1.0 * um,
                           spacing: float = 0.125 * um, volume_fraction: float = 0.2,
-                          tortuosity: Tortuosity = 1.6) -> Mesh:
+                          tortuosity: Tortuosity = 1.6, most_elements: float = MOST_ELEMENTS) -> Mesh:
     """A cell's mesh put into homogenised neuropil: a grid that overlaps it, touched by its membrane.
 
     Each membrane element touches the brick at its position. alpha = 0.2, lambda = 1.6: Nicholson &
     Phillips 1981. The grid reaches `margin` [um] beyond the cell. Warns with `ThroughTheCell` where the cell has a
-    shape, through which the grid is laid.
+    shape, through which the grid is laid. More than `most_elements` bricks are refused.
     """
     centres: Floats = mesh[membrane].centres
     tissue = grid(name, centres.min(axis=0) - margin, centres.max(axis=0) + margin, spacing,
-                  volume_fraction, tortuosity)
+                  volume_fraction, tortuosity, most_elements)
     laid = mesh.with_places(tissue).touching(membrane, name, tissue.nearest(centres))
     for sentence in laid_through(laid, name):
         warnings.warn(sentence, ThroughTheCell, stacklevel=2)

@@ -11,7 +11,8 @@ from spatial.geometry.place import Floats, Ints, Place, spot
 _CANDIDATES = 64  # tetrahedra looked at around each position
 _MANY = 2000  # positions whose candidates are looked at together
 _ROUNDING = 1e-9  # of a place's extent
-_TETRAHEDRON = 4  # corners
+_TETRAHEDRON, _TRIANGLE = 4, 3  # corners
+_VOLUME = 3  # dimension
 
 
 def among(place: Place, positions: Floats, what: str) -> tuple[Ints, Floats]:
@@ -23,10 +24,10 @@ def among(place: Place, positions: Floats, what: str) -> tuple[Ints, Floats]:
 
     Raises `InputError`, naming `what` and the first position that lies outside the place, or at two elements at once.
     """
-    if place.cells.shape[1] == _TETRAHEDRON and len(place.cells):
+    if place.dimension == _VOLUME and place.cells.shape[1] == _TETRAHEDRON and len(place.cells):
         place.check_contains(positions, what)
         return _in_tetrahedra(place, positions)
-    nearest, beside = _nearest(place, positions, what), _neighbours(place)
+    nearest, beside = _nearest(place, positions, what), neighbours(place)
     if beside is None:
         _check_near(place, positions, nearest, _reach(place), what)
         return nearest[:, None], np.ones((len(nearest), 1))
@@ -68,7 +69,7 @@ def _nearest(place: Place, positions: Floats, what: str) -> Ints:
     return index.reshape(len(positions), -1)[:, 0]
 
 
-def _neighbours(place: Place) -> Ints | None:
+def neighbours(place: Place) -> Ints | None:
     """(n, 3, 2) the element joined to each before and behind it along x, y, z, -1 for none; None without such rows."""
     if not len(place.links) or (place.dimension == 2 and not len(place.sides)):
         return None
@@ -132,7 +133,7 @@ def _reach(place: Place) -> Floats:
     A membrane without triangles goes by its own size too, or half-way to others.
     """
     ends = place.links[:0] if place.dimension == 2 else place.links
-    if len(place.cells):
+    if len(place.cells) and (place.dimension == _VOLUME or place.cells.shape[1] == _TRIANGLE):
         ends = np.concatenate([place.cells[:, [k, (k + 1) % place.cells.shape[1]]]
                                for k in range(place.cells.shape[1])])
     reach = np.zeros(len(place))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
+from spatial.geometry.files.announced import cells_announced
 from spatial.geometry.files.cells import merged, split, triangles_of, turned
 from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
@@ -15,6 +16,7 @@ from spatial.geometry.files.sound import check_cells, check_surface, without_str
 from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
+from spatial.geometry.size import CELLS, MOST_ELEMENTS, TETRAHEDRA, check_size
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra, face_pairs, triangle_keys
 from spatial.units import m, mm, nm, um
@@ -27,13 +29,15 @@ _UNITS = {"um": (um, "micrometres"), "nm": (nm, "nanometres"), "m": (m, "metres"
 
 _WORDS = {"tetra": "tetrahedron", "pyramid": "pyramid", "wedge": "prism", "hexahedron": "hexahedron",
           "triangle": "triangle", "quad": "quadrilateral"}
+_PIECES = {"pyramid": 2, "wedge": 3, "hexahedron": 6}  # tetrahedra of each, where it is one of others
+_LESS = "mesh it coarser, or cut out a part"
 _MANY = {"pyramid": "pyramids", "wedge": "prisms", "hexahedron": "hexahedra"}
 _FLAT_KINDS = ("vert", "point", "line", "poly_line", "strip", "polygon", "empty", "curve", "vtk_lagrange_curve")
 
 
 @by_annotation
 def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
-         regions: str | Sequence[str] | None = None) -> Tetrahedra:
+         regions: str | Sequence[str] | None = None, most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or any format that meshio reads.
 
     `unit` is the length of one unit of the file [um]. Prisms, pyramids and hexahedra are split into tetrahedra,
@@ -54,20 +58,24 @@ def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | No
     membranes are named by `surfaces.membranes`.
 
     Raises `InputError` for what cannot be read, would not be a sound mesh (cells twice or overlapping, faces of more
-    than two cells, cracks of doubled points, pieces apart), or can be understood in more than one way.
+    than two cells, cracks of doubled points, pieces apart), can be understood in more than one way, or has more than
+    `most_elements` tetrahedra: by its header where that says so, else once it is read.
     """
     positive("unit", unit)
-    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions)
+    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions, most_elements)
     for note in notes:
         warnings.warn(note, MeshNote, stacklevel=3)
     return mesh
 
 
 def _loaded(path: Path, unit: float, names: dict[int | str, str],
-            choice: str | Sequence[str] | None) -> tuple[Tetrahedra, list[str]]:
+            choice: str | Sequence[str] | None, most: float) -> tuple[Tetrahedra, list[str]]:
     """The mesh of a file, and what to say of how it was read."""
+    _check_announced(path, most)
     file = read(path)
     _check_cells_there(path, file)
+    pieces = sum(_PIECES.get(block.kind, 1) * len(block.corners) for block in file.solids)
+    check_size(f"{path}", pieces, TETRAHEDRA, most, _LESS)
     where, notes = str(path), list(file.notes)
     points, solids, sheets = _own_points(file, unit)
     _check_points(path, points, unit)
@@ -92,6 +100,13 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str],
     named, kept = _named(found, groups, regions, len(points))
     notes += [*said, *([dropped] if dropped else []), *kept]
     return Tetrahedra(points, cells, region, regions, named), [f"{path}: {note}" for note in notes]
+
+
+def _check_announced(path: Path, most: float) -> None:
+    """Raise `InputError` for a file that says of itself that it is too large; of its cells half may be triangles."""
+    cells = cells_announced(path)
+    if cells / 2 > most:
+        check_size(f"{path}, by its header,", cells, CELLS, most, _LESS)
 
 
 def save(tetrahedra: Tetrahedra, path: str | Path) -> None:

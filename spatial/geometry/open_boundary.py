@@ -16,6 +16,7 @@ from spatial import checks
 from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.shells import shells
+from spatial.geometry.size import MOST_ELEMENTS, SHELLS, check_size
 from spatial.geometry.tortuosity import Tortuosity, checked, conduction, matrix
 
 FAR_BOUNDARY = "far boundary"
@@ -101,7 +102,7 @@ def far_permeability(far: Place, inside: Place, D: float, centre: ArrayLike = (0
 
 @by_annotation
 def surround(far: Place, reach: float, volume_fraction: float = 1.0, tortuosity: float = 1.0, growth: float = 1.2,
-             name: str = SURROUND) -> Place:
+             name: str = SURROUND, most_elements: float = MOST_ELEMENTS) -> Place:
     """The tissue beyond a block's far boundary as shells, each `growth` times as thick as the last, sealed at `reach`.
 
     The block counts as a ball with as large a surface: what leaves it anywhere is spread evenly around it.
@@ -113,7 +114,9 @@ def surround(far: Place, reach: float, volume_fraction: float = 1.0, tortuosity:
         raise InputError(f"surround: it reaches {reach:g} um in shells growing {growth:g} times; it must reach beyond "
                          f"the block, {radius:.3g} um, and grow")
     first = _THICKNESS * radius
-    count = max(1, round(np.log1p((reach - radius) * (growth - 1) / first) / np.log(growth)))
+    wanted = np.log1p((reach - radius) * (growth - 1) / first) / np.log(growth)
+    check_size(f"{name!r}", wanted, SHELLS, most_elements, "let its shells grow faster")
+    count = max(1, round(wanted))
     grown = np.cumsum(growth ** np.arange(count))
     edges = radius + (reach - radius) * np.r_[0.0, grown] / grown[-1]
     return shells(name, edges, volume_fraction, tortuosity)

@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 WIDEST = 1000.0
 """Extent of a place [um] beyond which it warns: nanometres that are taken for micrometres are wider."""
 
+_VOLUME = 3  # dimension
 _CROWD = 0.05  # of an element's width: positions that lie so near are most often in another unit
 _MEASURE_UNIT = {3: "um^3", 2: "um^2", 0: "1"}
 
@@ -45,9 +46,13 @@ class Place:
     touches: Mapping[str, Ints] = field(default_factory=dict)
     """For each place this one touches, the (n,) element there that each element here touches."""
     cells: Ints = field(default_factory=lambda: np.zeros((0, 4), np.int64))
-    """(k, 4) tetrahedra, (k, 3) triangles or (k, 8) bricks over the elements: to draw and to locate."""
+    """(k, 4) tetrahedra, (k, 3) triangles or (k, 8) bricks over the elements: to draw and to locate.
+
+    A membrane that is spread through a volume has the cells of the volume, to draw."""
     sides: Floats = field(default_factory=lambda: np.zeros((0, 3)))
-    """(n, 3) um along x, y, z of elements that are bricks around their centres, in rows; none of any others."""
+    """(n, 3) um along x, y, z of elements that are bricks around their centres, in rows; none of any others.
+
+    Elements of a membrane may be flat ones, faces of voxels, to draw."""
     partners: Mapping[str, str] = field(default_factory=dict)
     """For each place this one touches, a digest of its elements: the mesh that joined them sets it."""
 
@@ -150,11 +155,13 @@ class Place:
     def contains(self, positions: Floats) -> NDArray[np.bool_]:
         """(k,) whether each of the (k, 3) positions [um] lies in the place.
 
-        A place of bricks or tetrahedra contains what these contain, with their faces; any other its bounding box.
+        A volume of bricks or tetrahedra contains what these contain, with their faces; any other place its bounding
+        box.
         """
-        if len(self.sides):
+        if len(self.sides) and self.dimension == _VOLUME:
             return in_bricks(self.centres, self.sides, np.atleast_2d(positions))
-        return in_cells(self.centres, self.cells, np.atleast_2d(positions))
+        cells = self.cells if self.dimension == _VOLUME else self.cells[:0]
+        return in_cells(self.centres, cells, np.atleast_2d(positions))
 
     def check_contains(self, positions: Floats, what: str) -> None:
         """Raise `InputError` naming the first position that lies outside, and the place's extent."""

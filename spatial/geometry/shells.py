@@ -6,6 +6,7 @@ import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, fraction, positive
 from spatial.geometry.place import Floats, Place
+from spatial.geometry.size import MOST_ELEMENTS, RINGS, SHELLS, check_size
 from spatial.geometry.tortuosity import checked
 
 _FEWEST = 2
@@ -29,8 +30,11 @@ def shells(name: str, edges: Floats, volume_fraction: float = 1.0, tortuosity: f
 
 
 @by_annotation
-def graded(first: float, last: float, growth: float = 1.05) -> Floats:
-    """Radii [um] from 0 over `first` to `last`, each a factor of about `growth` larger than the one before."""
+def graded(first: float, last: float, growth: float = 1.05, most_elements: float = MOST_ELEMENTS) -> Floats:
+    """Radii [um] from 0 over `first` to `last`, each a factor of about `growth` larger than the one before.
+
+    More than `most_elements` are refused.
+    """
     if growth > _STEEPEST:
         warnings.warn(f"radii that grow by a factor of {growth:g} resolve nothing; write 1.15 for 15 %", Unusual,
                       stacklevel=3)
@@ -38,18 +42,23 @@ def graded(first: float, last: float, growth: float = 1.05) -> Floats:
         positive(f"graded radii: {what}", value)
     if last <= first:
         raise InputError(f"graded radii go from {first:g} to {last:g} um; the last must be larger than the first")
-    count = max(1, round(np.log(last / first) / np.log(growth)))
+    wanted = np.log(last / first) / np.log(growth)
+    check_size("graded radii", wanted, SHELLS, most_elements, "let them grow faster")
+    count = max(1, round(wanted))
     return np.r_[0.0, np.geomspace(first, last, count + 1)]
 
 
 @by_annotation
-def rings(name: str, radii: Floats, heights: Floats, volume_fraction: float = 1.0, tortuosity: float = 1.0) -> Place:
+def rings(name: str, radii: Floats, heights: Floats, volume_fraction: float = 1.0, tortuosity: float = 1.0,
+          most_elements: float = MOST_ELEMENTS) -> Place:
     """Rings around the z axis, between `radii` (m+1,) and `heights` (k+1,) [um] that grow; sealed outside.
 
     Element i k + j is the ring between radii i and i+1, heights j and j+1; its centre is (r, 0, z).
+    More than `most_elements` are refused.
     """
     _check(name, radii, volume_fraction, tortuosity)
     _check(name, heights - np.ravel(heights)[0], volume_fraction, tortuosity)
+    check_size(f"rings {name!r}", float(len(radii) - 1) * (len(heights) - 1), RINGS, most_elements, "take fewer edges")
     r, z = (radii[:-1] + radii[1:]) / 2, (heights[:-1] + heights[1:]) / 2
     index, disc = np.arange(len(r) * len(z)).reshape(len(r), len(z)), np.pi * np.diff(radii**2)
     across = 2 * np.pi * radii[1:-1, None] * np.diff(heights) / np.diff(r)[:, None]

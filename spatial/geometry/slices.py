@@ -12,6 +12,7 @@ import numpy as np
 from spatial import checks
 from spatial.checks import InputError, Unusual, by_annotation
 from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.geometry.size import MOST_ELEMENTS, SLICES, check_length
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 
 _AROUND = 24  # corners of a ring of the surface that is drawn
@@ -60,14 +61,16 @@ class _Halves:
 
 
 @by_annotation
-def sliced(tree: Tree, thickness: float) -> Mesh:
+def sliced(tree: Tree, thickness: float, most_elements: float = MOST_ELEMENTS) -> Mesh:
     """The tree's "cytosol" in slices of at most `thickness` [um], each with its ring of "plasma membrane".
 
     The discs at the ends are membrane of the last slices. What flows where branches meet is what flows between
     their half slices through a point of no volume; along the membrane, through one of no area, around which all is
-    even. Raises `InputError` for a thickness that is not positive.
+    even. Raises `InputError` for a thickness that is not positive, and for more than `most_elements` slices.
     """
     checks.positive("slices: thickness", thickness)
+    check_length("a tree in slices", "thickness", thickness,
+                 lambda length: float(_slices(tree, length).sum()), SLICES, most_elements)
     start, end, near, far, knots = _cut(tree, thickness)
     length, middle = np.linalg.norm(end - start, axis=1), (near + far) / 2
     volume = np.pi / 3 * length * (near**2 + near * far + far**2)
@@ -91,9 +94,14 @@ def _log_mean(one: Floats, other: Floats) -> Floats:
     return one * np.divide(ratio, np.log1p(ratio), out=np.ones_like(ratio), where=ratio != 0.0)
 
 
+def _slices(tree: Tree, thickness: float) -> Floats:
+    """(n - 1,) how many slices of at most `thickness` [um] each frustum is cut into."""
+    return np.asarray(np.maximum(1, np.ceil(tree.lengths / thickness - 1e-9)))
+
+
 def _cut(tree: Tree, thickness: float) -> tuple[Floats, Floats, Floats, Floats, Ints]:
     """Start and end (m, 3), the radii there (m,), and the knots there (2, m), of each slice."""
-    counts = np.maximum(1, np.ceil(tree.lengths / thickness - 1e-9)).astype(np.int64)
+    counts = _slices(tree, thickness).astype(np.int64)
     child = np.repeat(np.arange(1, len(tree.nodes)), counts)
     parent, first = tree.parents[child], np.repeat(np.cumsum(counts) - counts, counts)
     step, of = np.arange(len(child)) - first, np.repeat(counts, counts)

@@ -21,6 +21,7 @@ def with_store(mesh: Mesh, volume_ratio: float = 0.185, surface_to_volume: float
     `surface_to_volume` V (PAP-ER: 2 /um), both times `filled`, a number or (n,) numbers from 0, where there is
     no ER, to 1. The lumen conducts as the cytosol does, times its share of the volume and / tortuosity^2; between
     elements filled unequally, with the harmonic mean of the two. The cytosol's own volume stays as it is.
+    Both have the cells of the cytosol, as far as it is filled, to be drawn.
     Raises `InputError` for a mesh that has an ER, a place that is no volume, or nothing filled.
     """
     checks.fraction("with_store: volume_ratio", volume_ratio)
@@ -40,7 +41,7 @@ def with_store(mesh: Mesh, volume_ratio: float = 0.185, surface_to_volume: float
                   volume_ratio / tortuosity ** 2 * conducting, cells=_kept(cytosol.cells, here, len(cytosol))[0],
                   sides=cytosol.sides[here] if len(cytosol.sides) else cytosol.sides)
     membrane = Place(ER_MEMBRANE, 2, surface_to_volume * V, cytosol.centres[here],
-                     touches={within: here, ER: np.arange(len(here))})
+                     touches={within: here, ER: np.arange(len(here))}, cells=lumen.cells, sides=lumen.sides)
     return mesh.with_places(lumen, membrane)
 
 

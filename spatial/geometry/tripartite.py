@@ -8,13 +8,14 @@ in a ball of homogenised neuropil with silent neighbour synapses.
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise, product
 from math import atan2, cos, dist, hypot, pi, radians, sin, sqrt
 from typing import Any
 
 from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.shapes import Size, gmsh_session, mesh_volumes
+from spatial.geometry.size import MOST_ELEMENTS, TETRAHEDRA, check_length, tetrahedra_in
 from spatial.geometry.surfaces import membranes
 from spatial.geometry.tetrahedra import Region, Tetrahedra
 from spatial.units import nm, um
@@ -95,6 +96,7 @@ class Tripartite:
     surround: float = 3.0 * um  # radius of the ball of homogenised neuropil
     neighbours: tuple[Point, ...] = _NEIGHBOURS  # silent synapses in the surround
     resolution: float = 1.0  # factor on every edge length; 2 is twice coarser
+    most_elements: float = MOST_ELEMENTS  # tetrahedra, of which more are refused before gmsh begins
 
     def __post_init__(self) -> None:
         checks.kinds(self)
@@ -188,6 +190,9 @@ def tripartite(shape: Tripartite = Tripartite()) -> Tetrahedra:
 
     Every neighbour is a point of the mesh. The same shape gives the same mesh.
     """
+    at_one = _tetrahedra(shape)
+    check_length("a tripartite synapse", "resolution", shape.resolution, lambda factor: at_one / factor**3, TETRAHEDRA,
+                 shape.most_elements, unit="")
     with gmsh_session("tripartite") as gmsh:
         solids = _solids(gmsh.model.occ, shape)
         region_of = _assembled(gmsh.model.occ, shape, solids)
@@ -293,14 +298,30 @@ def _assembled(occ: Any, shape: Tripartite, solids: dict[int, Solid]) -> dict[in
 
 def _edge_length(shape: Tripartite, region_of: dict[int, int]) -> Size:
     """Edge lengths [um]: fine in the cleft, coarse in the neurons, growing through the surround."""
-    cleft, cell, neuron, far, growth = 0.020, 0.036, 0.070, 0.30, 0.35
-
     def size(dimension: int, tag: int, x: float, y: float, z: float, longest: float) -> float:
-        from_cleft = hypot(max(hypot(x, y) - shape.synapse_radius, 0.0), max(abs(z) - shape.cleft / 2, 0.0))
-        if dimension == 3 and region_of[tag] in (BOUTON, SPINE):
-            limit = neuron
-        else:
-            limit = min(cell + growth * max(shape.clearance((x, y, z)) - shape.shell, 0.0), far)
-        return min(min(cleft + growth * from_cleft, limit) * shape.resolution, longest)
+        in_neuron = dimension == 3 and region_of[tag] in (BOUTON, SPINE)
+        return min(_edge(shape, (x, y, z), in_neuron) * shape.resolution, longest)
 
     return size
+
+
+def _edge(shape: Tripartite, position: Point, in_neuron: bool = False) -> float:
+    """Edge length [um] at a position, at resolution 1."""
+    cleft, cell, neuron, far, growth = 0.020, 0.036, 0.070, 0.30, 0.35
+    x, y, z = position
+    from_cleft = hypot(max(hypot(x, y) - shape.synapse_radius, 0.0), max(abs(z) - shape.cleft / 2, 0.0))
+    limit = neuron if in_neuron else min(cell + growth * max(shape.clearance(position) - shape.shell, 0.0), far)
+    return min(cleft + growth * from_cleft, limit)
+
+
+def _tetrahedra(shape: Tripartite) -> float:
+    """About how many tetrahedra there are at resolution 1, added up over shells, around the axis and along it."""
+    cubes, shells, turns, rises = 0.0, 30, 10, 12
+    radii = [shape.surround * (0.02 * 50 ** (k / shells)) for k in range(shells + 1)]
+    for inner, outer in pairwise((0.0, *radii)):
+        r, part = (inner + outer) / 2, 4 / 3 * pi * (outer**3 - inner**3) / (turns * rises)
+        for turn, rise in product(range(turns), range(rises)):
+            height, angle = 2 * (rise + 0.5) / rises - 1, 2 * pi * (turn + 0.5) / turns
+            across = r * sqrt(1 - height**2)
+            cubes += part / _edge(shape, (across * cos(angle), across * sin(angle), r * height)) ** 3
+    return tetrahedra_in(cubes, 1.0)

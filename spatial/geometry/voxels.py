@@ -6,13 +6,17 @@ and sum |n . e| |n . e| over the three directions is 1. What lives on a membrane
 smooth surface (`voxel_surface`).
 """
 
+import contextlib
+import math
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -21,6 +25,7 @@ from spatial.checks import InputError, positive
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.load import LARGEST, SMALLEST
 from spatial.geometry.place import Floats, Ints, Mesh, Place
+from spatial.geometry.size import BRICKS, MOST_ELEMENTS, MOST_VOXELS, VOXELS, bricks_in, check_size
 from spatial.geometry.surfaces import NAMES
 from spatial.geometry.voxel_surface import face_links
 from spatial.units import nm
@@ -70,14 +75,15 @@ class Labels:
         return float(np.mean(self.values == label))
 
 
-def load_labels(path: str | Path, voxel: Triple | None = None, name: str | None = None) -> Labels:
+def load_labels(path: str | Path, voxel: Triple | None = None, name: str | None = None,
+                most_elements: float = MOST_VOXELS) -> Labels:
     """The label volume of a .npz file: its only array of integers in three dimensions, or the one called `name`.
 
     `voxel` gives the sides of a voxel [um]; without it the file must have them as an array "voxel_nm".
     Raises `InputError` for a file that is not there, cannot be read, or does not say which array is meant, and for
-    a block whose size suggests another unit.
+    a block whose size suggests another unit. More than `most_elements` voxels are refused before any is read.
     """
-    arrays = _arrays(Path(path))
+    arrays = _arrays(Path(path), most_elements)
     volumes = [key for key, each in arrays.items() if each.ndim == 3 and each.dtype.kind in "iu"]
     if name is None and len(volumes) != 1:
         raise InputError(f"{path} holds {len(volumes)} arrays of integers in three dimensions, not one; "
@@ -98,9 +104,10 @@ def load_labels(path: str | Path, voxel: Triple | None = None, name: str | None 
     return labels
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def _arrays(path: Path, most: float) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"there is no file of labels {path}")
+    check_size(f"{path}", _voxels_said(path), VOXELS, most, "cut out a smaller block")
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
@@ -108,27 +115,41 @@ def _arrays(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as a .npz file of labels: {error}") from None
 
 
+def _voxels_said(path: Path) -> float:
+    """How many numbers the arrays of a .npz file have by their headers; of one that is none, those until it breaks."""
+    voxels = 0.0
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                read = {1: read_array_header_1_0, 2: read_array_header_2_0}[read_magic(file)[0]]
+                voxels += math.prod(map(float, read(file)[0]))
+    return voxels
+
+
 # Shrinking
 
 
-def shrunk(labels: Labels, distance: float, refine: Sequence[int] = (1, 1, 1)) -> Labels:
+def shrunk(labels: Labels, distance: float, refine: Sequence[int] = (1, 1, 1),
+           most_elements: float = MOST_VOXELS) -> Labels:
     """The labels with `distance` [um] taken off every cell, all around, and given to the extracellular space.
 
     `refine` cuts voxels into so many along x, y, z, as is needed where 2 `distance` is no wider than a voxel. The
     depth below a cell's surface is found on the voxels given and interpolated between their centres (Raya & Udupa
-    1990), so that their staircase does not count as surface. The faces of the block are no surface.
+    1990), so that their staircase does not count as surface. The faces of the block are no surface. More than
+    `most_elements` refined voxels are refused.
     """
     positive("shrunk: distance [um]", distance)
-    depth, owner = _depths(labels, refine)
+    depth, owner = _depths(labels, refine, most_elements)
     return Labels(np.where(depth < distance, 0, owner), _refined(labels.voxel, refine))
 
 
-def shrink_for(labels: Labels, fraction: float, refine: Sequence[int] = (1, 1, 1)) -> float:
+def shrink_for(labels: Labels, fraction: float, refine: Sequence[int] = (1, 1, 1),
+               most_elements: float = MOST_VOXELS) -> float:
     """The distance [um] by which to shrink the labels for an extracellular space of this volume fraction."""
     if not labels.fraction(0) < fraction < 1:
         raise InputError(f"shrink_for: the volume fraction is {fraction:g}; it must lie between "
                          f"{labels.fraction(0):g}, what the labels leave, and 1")
-    return float(np.quantile(_depths(labels, refine)[0], fraction))
+    return float(np.quantile(_depths(labels, refine, most_elements)[0], fraction))
 
 
 def _refined(voxel: Triple, refine: Sequence[int]) -> Triple:
@@ -137,9 +158,11 @@ def _refined(voxel: Triple, refine: Sequence[int]) -> Triple:
     return cast(Triple, tuple(side / parts for side, parts in zip(voxel, refine, strict=True)))
 
 
-def _depths(labels: Labels, refine: Sequence[int]) -> tuple[Depths, Ints]:
+def _depths(labels: Labels, refine: Sequence[int], most: float) -> tuple[Depths, Ints]:
     """How deep [um] each refined voxel's centre lies in the cell it belongs to, and that cell's label."""
     _refined(labels.voxel, refine)
+    voxels = labels.values.size * math.prod(map(float, refine))
+    check_size(f"labels refined {tuple(refine)} times", voxels, VOXELS, most, "refine them less")
     present, number = np.unique(labels.values, return_inverse=True)
     number = number.reshape(labels.values.shape)
     depth = np.full(np.array(number.shape) * refine, -np.inf, np.float32)
@@ -229,22 +252,27 @@ def _interpolated(values: Depths, refine: Sequence[int]) -> Depths:
 # Places
 
 
-def extracellular(labels: Labels) -> Place:
+def extracellular(labels: Labels, most_elements: float = MOST_ELEMENTS) -> Place:
     """The voxels labelled 0, "ecs": those joined across faces in one piece, the largest.
 
     Warns with `Dropped` where there are other pieces, saying how much they hold. Raises `InputError` where that
-    is over a tenth, or where no voxel is labelled 0.
+    is over a tenth, or where no voxel is labelled 0, and for more than `most_elements` of them.
     """
-    return _volume(ECS, _in_one_piece(labels), labels.voxel)
+    _check_places(labels, float(np.count_nonzero(labels.values == 0)), most_elements)
+    return _volume(ECS, _in_one_piece(labels), labels.voxel, most=most_elements)
 
 
-def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]]) -> Mesh:
+def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]],
+               most_elements: float = MOST_ELEMENTS) -> Mesh:
     """Places of voxels: one for each label, or group of labels, named, and "ecs" where any voxel is labelled 0.
 
     Between each two places lies a membrane, an element per face, named "plasma membrane" and "er membrane" where
     that is what it is, else "a|b" in the order of `places`, ecs last. All other labels are obstacles. What lives on a
     membrane diffuses along it, as along the smooth surface; nothing passes from one membrane to another that it meets.
+    More than `most_elements` bricks are refused; a voxel of none counts a part, for it takes memory too.
     """
+    wanted = np.concatenate([[0], *(np.ravel(np.asarray(group, np.int64)) for group in places.values())])
+    _check_places(labels, float(np.count_nonzero(np.isin(labels.values, wanted))), most_elements)
     owner, names = _owners(labels, places)
     if (labels.values == 0).any():
         owner[_in_one_piece(labels)] = len(names)
@@ -254,7 +282,7 @@ def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]]) -> Mes
     for k, (name, box) in enumerate(zip(names, boxes, strict=True)):
         inside = owner[box] == k
         number[box][inside] = np.arange(inside.sum())
-        volumes.append(_volume(name, inside, labels.voxel, [part.start for part in box]))
+        volumes.append(_volume(name, inside, labels.voxel, [part.start for part in box], most_elements))
     return Mesh.of(*volumes, *_membranes(names, owner, boxes, number, labels.voxel))
 
 
@@ -291,10 +319,17 @@ def _in_one_piece(labels: Labels) -> Mask:
     return np.asarray(piece == 1 + sizes.argmax())
 
 
-def _volume(name: str, inside: Mask, voxel: Triple, start: Sequence[int] = (0, 0, 0)) -> Place:
+def _volume(name: str, inside: Mask, voxel: Triple, start: Sequence[int] = (0, 0, 0),
+            most: float = MOST_ELEMENTS) -> Place:
     """The voxels inside a part of the block, which begins at voxel `start`, as control volumes joined across faces."""
     edges = [side * (first + np.arange(size + 1)) for side, first, size in zip(voxel, start, inside.shape, strict=True)]
-    return graded_grid(name, edges, inside.astype(float))
+    return graded_grid(name, edges, inside.astype(float), most_elements=most)
+
+
+def _check_places(labels: Labels, filled: float, most: float) -> None:
+    """Raise `InputError` for labels so many of whose voxels become bricks that they take too much memory."""
+    check_size(f"the places of {' x '.join(map(str, labels.values.shape))} voxels",
+               bricks_in(labels.values.size, filled), BRICKS, most, "cut out a smaller block, or take coarser voxels")
 
 
 def _across(values: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -327,7 +362,8 @@ def _membranes(names: list[str], owner: Ints, boxes: Sequence[tuple[slice, ...]]
             links = face_links(low[own][here], axis[own][here], touched[0, own[here]], (centres + shift)[here],
                                normals[here], lengths)
             yield Place(NAMES.get(frozenset(pair), "|".join(pair)), 2, area[here], centres[here], *links,
-                        touches=dict(zip(pair, touched[:, own[here]], strict=True)))
+                        touches=dict(zip(pair, touched[:, own[here]], strict=True)),
+                        sides=lengths * (np.arange(3) != axis[own[here], None]))
 
 
 def _faces(owner: Ints) -> tuple[Ints, Ints]:

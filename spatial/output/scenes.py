@@ -12,9 +12,9 @@ from spatial import checks
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tetrahedra import OUTSIDE, interfaces
+from spatial.output.drawn import bricks_of, drawn, faces, is_of_faces, outer_faces_of
 from spatial.output.figures import CHANGE_MAP, figure_of, pretty, save, style
 from spatial.output.gl import check_rendering
-from spatial.output.vtkhdf import VTK_TYPE
 
 if TYPE_CHECKING:
     import pyvista
@@ -56,8 +56,31 @@ class Shape:
 
     @classmethod
     def of(cls, place: Place, colour: str, opacity: float = 1.0, name: str = "") -> "Shape":
-        """The surface of a place of tetrahedra (walls of cavities too), or the triangles of a membrane."""
-        return cls(place.centres, surface(place), colour, opacity, name)
+        """The surface of a place of tetrahedra or bricks (walls of cavities too), or the membrane that a place is.
+
+        Of a membrane that is spread through a volume it is the surface of that. Faces of voxels have both sides.
+        """
+        points, triangles, _ = skin_of(place)
+        return cls(points, triangles, colour, opacity, name)
+
+
+def skin_of(place: Place) -> tuple[Floats, Ints, Ints]:
+    """Points (p, 3) um, (k, 3) triangles and the element of each point (p,), of the surface of a place.
+
+    Raises `InputError` for a place that has neither tetrahedra, triangles nor bricks.
+    """
+    if not len(place.sides):
+        return place.centres, surface(place), np.arange(len(place))
+    if is_of_faces(place):
+        points, element, ((_, quads),) = faces(place.centres, place.sides)
+        return points, np.concatenate([_halved(quads), _halved(quads)[:, ::-1]]), element
+    points, quads, element = outer_faces_of(place)
+    return points, _halved(quads), element
+
+
+def _halved(quads: Ints) -> Ints:
+    """(2 k, 3) triangles of (k, 4) faces."""
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
 
 def surface(place: Place) -> Ints:
@@ -76,7 +99,7 @@ def surface(place: Place) -> Ints:
 
 def microdomain(path: str | Path, place: Place, values: Floats, label: str,
                 others: Sequence[Shape] = (), synapses: Floats | None = None, opened: bool = False) -> None:
-    """Draw a concentration on the surface of a place of tetrahedra, among other shapes.
+    """Draw a concentration on the surface of a place of tetrahedra or voxels, among other shapes.
 
     `values` (n,) over the place's elements, `label` the title of the colour bar with its unit,
     `synapses` (k, 3) um as small balls, the first one (the active one) highlighted. `opened` cuts the
@@ -86,24 +109,24 @@ def microdomain(path: str | Path, place: Place, values: Floats, label: str,
     """
     _check(place, values, corners=(4,))
     scale = _scale(values)
-    drawn, hottest = place.centres[np.unique(place.cells)], place.centres[int(np.argmax(values))]
+    points, triangles, element = skin_of(place)
+    seen, hottest = points[np.unique(triangles)], place.centres[int(np.argmax(values))]
     aside = hottest if synapses is None else synapses[0]
-    toward = _facing(drawn, hottest, aside)
+    toward = _facing(seen, hottest, aside)
     plotter = _plotter()
-    skin = _polydata(place.centres, surface(place))
-    skin["shade"] = scale(values)
+    skin = _polydata(points, triangles)
+    skin["shade"] = scale(values[element])
     if opened:
-        grid = _grid(place)
-        grid["shade"] = scale(values)
+        grid = _grid(place, values, scale, whole=True)
         skin = grid.clip(normal=toward, origin=hottest).extract_surface(algorithm="dataset_surface")
     plotter.add_mesh(skin, scalars="shade", clim=(0, 1), cmap=_colours(CALCIUM_MAP), show_scalar_bar=False,
                      split_sharp_edges=opened, **_VALUES)
     _add_shapes(plotter, others, toward)
     if synapses is not None:
-        radius = 0.02 * float(np.ptp(drawn, axis=0).max())
+        radius = 0.02 * float(np.ptp(seen, axis=0).max())
         _add_balls(plotter, synapses[:1], radius, ACTIVE)
         _add_balls(plotter, synapses[1:], radius, SILENT)
-    height = _look(plotter, np.vstack([drawn, aside]), toward)
+    height = _look(plotter, np.vstack([seen, aside]), toward)
     legend = [] if synapses is None else [("active synapse", ACTIVE)]
     _compose(path, plotter, height, scale, _colours(CALCIUM_MAP), label, legend + _names(others))
 
@@ -126,8 +149,7 @@ def field_around(path: str | Path, place: Place, values: Floats, label: str, syn
     scale = _scale(values[near] if near.any() else values)
     plotter = _plotter()
     normal = np.array([0.0, np.sign(toward[1]) or 1.0, 0.0])
-    grid = _grid(place)
-    grid["shade"] = scale(values)
+    grid = _grid(place, values, scale)
     bounds = [float(c + side * radius) for c in focus for side in (-1, 1)]
     cut = grid.slice(normal=normal, origin=focus).clip_box(bounds, invert=False)
     plotter.add_mesh(cut, scalars="shade", clim=(0, 1), cmap=_colours(FIELD_MAP), show_scalar_bar=False,
@@ -167,7 +189,7 @@ def changes_around(path: str | Path, synapses: Floats, values: Floats, label: st
 
 def _check(place: Place, values: Floats, corners: tuple[int, ...]) -> None:
     """Raise `InputError` unless the place has cells of these numbers of corners, and a value per element."""
-    if not len(place.cells) or place.cells.shape[1] not in corners:
+    if not len(place.sides) and (not len(place.cells) or place.cells.shape[1] not in corners):
         raise InputError(f"place {place.name!r} cannot be drawn as a volume: it has no "
                          f"{' or '.join({4: 'tetrahedra', 8: 'bricks'}[k] for k in corners)}")
     if values.shape != (len(place),):
@@ -230,11 +252,18 @@ def _polydata(points: Floats, triangles: Ints) -> "pyvista.PolyData":
     return pyvista.PolyData.from_regular_faces(points, triangles)
 
 
-def _grid(place: Place) -> "pyvista.UnstructuredGrid":
-    """A place of tetrahedra or bricks as pyvista has it."""
+def _grid(place: Place, values: Floats, scale: "Normalize", whole: bool = False) -> "pyvista.UnstructuredGrid":
+    """A place of tetrahedra or bricks as pyvista has it, with the shade of each value (n,).
+
+    Between the centres of bricks values are smooth; `whole` bricks have one value each.
+    """
     import pyvista
 
-    return pyvista.UnstructuredGrid({VTK_TYPE[place.cells.shape[1]]: place.cells}, place.centres)
+    shown = bricks_of(place, np.arange(len(place))) if whole and len(place.sides) else drawn(place)
+    assert shown is not None
+    grid = pyvista.UnstructuredGrid(dict(shown.cells), shown.points)
+    grid["shade"] = scale(values[shown.element])
+    return grid
 
 
 def _add_shapes(plotter: "pyvista.Plotter", shapes: Sequence[Shape], toward: Floats, cut: Any = None) -> None:

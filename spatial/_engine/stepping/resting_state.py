@@ -14,6 +14,7 @@ from spatial._engine.system.right_hand_side import System
 from spatial.checks import InputError, by_annotation
 from spatial.frozen import read_only
 from spatial.geometry.place import Floats, Place
+from spatial.geometry.size import MOST_UNKNOWNS, UNKNOWNS, check_size
 from spatial.model import Concentrations, Gains, Mechanism, Model, Species
 from spatial.parameters import parameters_of
 
@@ -24,15 +25,18 @@ _TOLERANCE = Tolerance(1e-3, longest=1000.0)  # longer ones would be solved belo
 
 
 @by_annotation
-def rest(model: Model) -> State:
+def rest(model: Model, most_unknowns: float = MOST_UNKNOWNS) -> State:
     """The steady state that the model settles into from its initial values, to start a run from.
 
     Steps follow the model's own course and grow as it comes to rest, so that what is conserved stays so and an
     unstable state is not taken for a steady one. What depends on time is as at t = 0; events and chance
     play no part: random channels stay as they are. What no mechanism reads, such as a ledger of what has
     left, keeps its initial value. The state knows the parameters that the model was made with: a run of a model with
-    others warns. Raises `InputError` naming what still changes if it does not settle.
+    others warns. Raises `InputError` naming what still changes if it does not settle, and for more than
+    `most_unknowns`.
     """
+    check_size("the model", sum(len(species.place) for species in model), UNKNOWNS, most_unknowns,
+               "take fewer species, or a coarser mesh", "most_unknowns")
     whole = assemble(model)  # which names mechanisms as users know them
     system = assemble(Model(model.species, [_AtStart(each) for each in model.mechanisms], model.fipy_terms))
     minding = {species for term in system.terms for species in term.reads} | {one for one in model if one.D > 0}

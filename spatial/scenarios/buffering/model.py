@@ -16,6 +16,7 @@ from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import BRICKS, check_size
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.model import Concentrations, Mechanism, Model, Species
@@ -124,9 +125,10 @@ def slab(settings: BufferingSettings) -> Slab:
 def furnished(settings: BufferingSettings) -> Mesh:
     """The slab, 1 um^2 in section: ECS, astrocytes and their potentials, the membrane, its active part, a ledger."""
     n, astrocytes = settings.slices, settings.astrocytes
+    check_size("the slab", n, BRICKS, settings.most_elements, "take a shorter one, or thicker slices")
     edges = [np.linspace(0.0, settings.length, n + 1), np.array([0.0, 1.0]), np.array([0.0, 1.0])]
-    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA)
-    cells = graded_grid(ASTROCYTE, edges, astrocytes.fraction, astrocytes.tortuosity)
+    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA, settings.most_elements)
+    cells = graded_grid(ASTROCYTE, edges, astrocytes.fraction, astrocytes.tortuosity, settings.most_elements)
     if not settings.coupled:
         cells = replace(cells, links=cells.links[:0], transmissibility=cells.transmissibility[:0])
     here = np.arange(n)

@@ -9,6 +9,7 @@ import numpy as np
 
 from spatial.geometry.place import Floats
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
+from spatial.output.pictures import draw_all
 from spatial.output.scenes import ASTROCYTE
 from spatial.scenarios.buffering.model import (
     CONTROL,
@@ -51,8 +52,8 @@ def results(folder: Path, settings: BufferingSettings, progress: Progress | None
             rows.append({"case": name, **findings(runs[length, name])})
     write(folder, "buffering", settings, {f"{length:g}um {name}": (run.slab.experiment, run.recording)
                                           for (length, name), run in runs.items()}, rows)
-    _draw(folder / "buffering.png", {name: run for (length, name), run in runs.items() if length == settings.length},
-          rows)
+    shown = {name: run for (length, name), run in runs.items() if length == settings.length}
+    draw_all(folder, {"buffering.png": lambda path: _draw(path, shown, rows)})
     return rows
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from spatial import checks
+from spatial.geometry.size import MOST_ELEMENTS
 from spatial.scenarios.parts.potassium_tissue import Astrocytes
 from spatial.synapses.steady_release import SteadyRelease
 from spatial.units import s, um
@@ -23,6 +24,7 @@ class BufferingSettings:
     with_astrocytes: bool = True  # False: nothing acts on their membrane
     lengths: tuple[float, ...] = (300 * um,)  # of other slabs in the table; 300 um is Halnes 2013
     astrocytes: Astrocytes = field(default=Astrocytes())
+    most_elements: float = MOST_ELEMENTS  # slices, of which more are refused
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("length", "slice", "duration"))

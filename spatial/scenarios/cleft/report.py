@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
+from spatial.output.pictures import draw_all
 from spatial.scenarios.cleft.model import ADHESION, ASTROCYTE, Case, cases
 from spatial.scenarios.cleft.settings import CleftSettings
 from spatial.scenarios.parts.release_in_cleft import COVERED, IN_CLEFT, OTHER, Observed, findings, sweep
@@ -29,7 +30,7 @@ def results(folder: Path, settings: CleftSettings, progress: Progress | None = N
                         **findings(run)} for case, run in zip(swept, runs, strict=True)]
     write(folder, "cleft", settings, {case.label: (run.release.experiment, run.recording)
                                        for case, run in zip(swept, runs, strict=True)}, rows)
-    _draw(folder / "cleft.png", swept, runs, rows)
+    draw_all(folder, {"cleft.png": lambda path: _draw(path, swept, runs, rows)})
     return rows
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spatial.output.figures import COLOURS, GREY, figure_of, save, style
+from spatial.output.pictures import draw_all
 from spatial.scenarios.coverage.model import Case, cases
 from spatial.scenarios.coverage.settings import CoverageSettings
 from spatial.scenarios.parts.release_in_cleft import COLLAR, COVERED, NEUROPIL, OTHER, Observed, findings, sweep
@@ -28,7 +29,7 @@ def results(folder: Path, settings: CoverageSettings, progress: Progress | None 
                        for case, run in zip(swept, runs, strict=True)]
     write(folder, "coverage", settings, {case.label: (run.release.experiment, run.recording)
                                        for case, run in zip(swept, runs, strict=True)}, rows)
-    _draw(folder / "coverage.png", swept, runs, rows)
+    draw_all(folder, {"coverage.png": lambda path: _draw(path, swept, runs, rows)})
     return rows
 
 

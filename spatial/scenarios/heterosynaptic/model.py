@@ -142,7 +142,8 @@ def place_of(settings: HeterosynapticSettings) -> Neighbourhood:
     rng = np.random.default_rng(settings.arrangement)
     if settings.mesh is None:
         return sliced_neighbourhood(settings.process, settings.synapses, rng)
-    found = neighbourhood(load(settings.mesh, settings.unit), rng)
+    found = neighbourhood(load(settings.mesh, settings.unit, most_elements=settings.most_elements), rng,
+                          settings.most_elements)
     if len(found.synapses) < settings.synapses:
         raise InputError(f"around this mesh there are {len(found.synapses)} synapses; {settings.synapses} are wanted")
     return Neighbourhood(found.mesh, found.synapses[:settings.synapses])
@@ -232,7 +233,8 @@ def run(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed
     """One run."""
     experiment = case(place, settings, block, seed, active)
     recording = simulate(experiment.model, experiment.duration, experiment.watch, every=EVERY, seed=seed,
-                         tolerance=Tolerance(settings.tolerance), at_events=True)
+                         tolerance=Tolerance(settings.tolerance), at_events=True,
+                         most_unknowns=settings.most_unknowns)
     times = frames(settings)
     values = {name: np.stack([np.interp(times, recording.times, column) for column in recording.series[name].values.T],
                              axis=1) for name in (WEIGHT, RELEASE, D_SERINE, ADENOSINE)}

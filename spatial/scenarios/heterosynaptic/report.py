@@ -13,6 +13,7 @@ from spatial.geometry.slices import surface_of
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
 from spatial.output.figures import CHANGE_MAP, COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.movies import save_table
+from spatial.output.pictures import draw_all
 from spatial.output.recording_file import write_recording, write_summary
 from spatial.output.scenes import ASTROCYTE, Shape, changes_around
 from spatial.scenarios.heterosynaptic.model import (
@@ -49,16 +50,17 @@ _ALIKE = 0.05  # of the largest: a standard deviation over synapses below which 
 
 
 def results(folder: Path, settings: HeterosynapticSettings, jobs: int = 1,
-            progress: Progress | None = None) -> Heterosynaptic:
-    """Compute, and write every file into the folder."""
+            progress: Progress | None = None, with_pictures: bool = True) -> Heterosynaptic:
+    """Compute, and write every file into the folder: the numbers first."""
     found = heterosynaptic(settings, jobs, progress and (lambda simulated: progress(simulated, 0.0)))
     save_table(folder / "heterosynaptic.csv", rows(found))
     kept = next(run.recording for run in found.runs if run.recording)
     write_recording(kept, folder / "recording.h5")
     write_summary(summary(found), folder / "summary.json")
-    matrix(folder / "matrix.png", found)
-    curves(folder / "distance.png", found)
-    map_of(folder / "map.png", found)
+    if with_pictures:
+        draw_all(folder, {"matrix.png": lambda path: matrix(path, found),
+                          "distance.png": lambda path: curves(path, found),
+                          "map.png": lambda path: map_of(path, found)})
     return found
 
 

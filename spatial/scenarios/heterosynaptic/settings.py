@@ -8,6 +8,7 @@ from typing import Any
 
 from spatial import checks
 from spatial.checks import InputError
+from spatial.geometry.size import MOST_ELEMENTS, MOST_UNKNOWNS
 from spatial.scenarios.parts.settings import Settings
 from spatial.scenarios.parts.sliced_process import SlicedProcess
 from spatial.units import um
@@ -34,6 +35,8 @@ class HeterosynapticSettings:
     process: SlicedProcess = field(default=SlicedProcess())
     mesh: Path | None = None  # a tetrahedral mesh instead of the sliced process: slow
     unit: float = 1 * um  # of that mesh
+    most_elements: float = MOST_ELEMENTS  # of that mesh and of the tissue around it
+    most_unknowns: float = MOST_UNKNOWNS  # of each run
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("seeds",))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
+from spatial.output.pictures import draw_all
 from spatial.scenarios.homeostasis.model import (
     ADENOSINE,
     BOTH,
@@ -50,7 +51,7 @@ def results(folder: Path, settings: HomeostasisSettings, progress: Progress | No
     seen = {f"{name}_{part}": getattr(run, part) for name, run in runs.items()
             for part in ("driven", "stepped", "kicked")}
     write(folder, "homeostasis", settings, {name: (one.experiment, one.recording) for name, one in seen.items()}, rows)
-    _draw(folder / "homeostasis.png", runs, rows, settings)
+    draw_all(folder, {"homeostasis.png": lambda path: _draw(path, runs, rows, settings)})
     return rows
 
 

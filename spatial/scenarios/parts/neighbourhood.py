@@ -13,6 +13,7 @@ from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import in_homogenised_tissue
 from spatial.geometry.open_boundary import FAR_BOUNDARY, outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import MOST_ELEMENTS
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE, void_volumes
 from spatial.geometry.tetrahedra import Tetrahedra
 from spatial.geometry.tripartite import Tripartite, tripartite
@@ -50,27 +51,32 @@ def parametric(shape: Tripartite) -> Neighbourhood:
     return Neighbourhood(discretise(tripartite(shape)), np.array([(0.0, 0.0, 0.0), *shape.neighbours]))
 
 
-def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbourhood:
+def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator,
+                  most_elements: float = MOST_ELEMENTS) -> Neighbourhood:
     """The neighbourhood that a given mesh is if it has an ECS, else that around the process it holds.
 
-    Raises `InputError` naming what the scenario needs and the mesh has not.
+    Raises `InputError` naming what the scenario needs and the mesh has not, and where the tissue around a process has
+    more than `most_elements` bricks.
     """
-    return resolved(tetrahedra, rng) if "ecs" in tetrahedra.place_names else around_process(tetrahedra, rng)
+    if "ecs" in tetrahedra.place_names:
+        return resolved(tetrahedra, rng)
+    return around_process(tetrahedra, rng, most_elements)
 
 
-def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbourhood:
+def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator,
+                   most_elements: float = MOST_ELEMENTS) -> Neighbourhood:
     """An astrocyte process alone, put into homogenised neuropil with synapses at random around it.
 
     The synapse nearest to the process is the active one. Voids in the cytosol become one pool of ER
     lumen: they are parts of one organelle that the cut of the tissue block has separated, Ca2+
     diffuses through them within milliseconds, and the smallest alone would be arbitrarily stiff.
-    Raises `InputError` for a mesh without ER.
+    Raises `InputError` for a mesh without ER, and for more than `most_elements` bricks.
     """
     _check_region(tetrahedra, "cytosol")
     mesh = discretise(tetrahedra)
     if "er" not in mesh.places:
         mesh = with_lumen(mesh, tetrahedra)
-    mesh = _with_edges(in_homogenised_tissue(mesh, PLASMA_MEMBRANE, margin=MARGIN))
+    mesh = _with_edges(in_homogenised_tissue(mesh, PLASMA_MEMBRANE, margin=MARGIN, most_elements=most_elements))
     membrane = mesh[PLASMA_MEMBRANE].centres
     lower, upper = membrane.min(axis=0) - _REACH, membrane.max(axis=0) + _REACH
     found = _scattered(lower, upper, _outside(mesh), rng)

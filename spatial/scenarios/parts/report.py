@@ -14,10 +14,12 @@ from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Highest
 from spatial.observe.recording import Recording
+from spatial.output.drawn import is_of_faces, is_spread
 from spatial.output.figures import Panel, heterosynaptic_map, time_courses
 from spatial.output.movies import save_table
+from spatial.output.pictures import draw_all
 from spatial.output.recording_file import write_recording, write_summary
-from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain
+from spatial.output.scenes import ASTROCYTE, BOUTON, ER, SPINE, Shape, field_around, microdomain, skin_of
 from spatial.scenarios.parts.experiment import Experiment
 from spatial.scenarios.parts.settings import SYNAPSES, Settings
 from spatial.units import nm
@@ -142,27 +144,56 @@ def checks_of(runs: Iterable[Seen]) -> dict[str, float]:
 
 def pictures(folder: Path, experiment: Experiment, recording: Recording,
              calcium: Highest, transmitter: Highest) -> None:
-    """Draw the four pictures of a run into a folder."""
+    """Draw the four pictures of a run into a folder, whose numbers stay whatever cannot be drawn."""
     found, mesh = changes(experiment, recording), experiment.mesh
-    synapses, plasma = mesh[SYNAPSES].centres, mesh[PLASMA_MEMBRANE]
-    neurons = [Shape.of(mesh[name], colour, 0.25, name)
-               for name, colour in _NEURONS.items() if name in mesh.places]
-    microdomain(folder / "calcium.png", calcium.species.place, calcium.values, calcium.label("Ca2+"),
-                [Shape.of(mesh[ER_MEMBRANE], ER, 1.0, "ER"), glass_over(plasma), *neurons],
-                synapses[:1], opened=True)
-    field_around(folder / "gliotransmitter.png", transmitter.species.place, transmitter.values,
-                 transmitter.label(), synapses, found.active,
-                 [Shape.of(plasma, ASTROCYTE, 1.0, "astrocyte"), *neurons])
-    time_courses(folder / "time_courses.png", recording, _PANELS, experiment.spikes[0])
-    heterosynaptic_map(folder / "heterosynaptic_map.png", found.distance, found.weight, found.release,
-                       found.active, synapses)
+    draw_all(folder, {
+        "calcium.png": lambda path: _draw_calcium(path, mesh, calcium),
+        "gliotransmitter.png": lambda path: field_around(
+            path, transmitter.species.place, transmitter.values, transmitter.label(), mesh[SYNAPSES].centres,
+            found.active, [Shape.of(mesh[PLASMA_MEMBRANE], ASTROCYTE, 1.0, "astrocyte"), *_neurons(mesh)]),
+        "time_courses.png": lambda path: time_courses(path, recording, _PANELS, experiment.spikes[0]),
+        "heterosynaptic_map.png": lambda path: heterosynaptic_map(
+            path, found.distance, found.weight, found.release, found.active, mesh[SYNAPSES].centres)})
 
 
-def glass_over(plasma: Place) -> Shape:
-    """The plasma membrane as glass, a little outside itself, to show what is cut away of a process."""
-    corners = plasma.centres[plasma.cells]
+def shown_places(experiment: Experiment) -> list[Place]:
+    """The places that the pictures of a run show by their surface."""
+    return [experiment.mesh[name] for name in ("cytosol", PLASMA_MEMBRANE, ER_MEMBRANE, *_NEURONS)
+            if name in experiment.mesh]
+
+
+def _draw_calcium(path: Path, mesh: Mesh, calcium: Highest) -> None:
+    """Ca2+ in the process when it was highest, cut open, with its ER."""
+    microdomain(path, calcium.species.place, calcium.values, calcium.label("Ca2+"),
+                [*reticulum(mesh), glass_over(mesh), *_neurons(mesh)], mesh[SYNAPSES].centres[:1], opened=True)
+
+
+def reticulum(mesh: Mesh) -> list[Shape]:
+    """The ER of a process as it is drawn in it: as glass where it is spread through a part, and not where through all.
+
+    What is everywhere would only hide what it is in.
+    """
+    er = mesh[ER_MEMBRANE]
+    if not is_spread(er):
+        return [Shape.of(er, ER, 1.0, "ER")]
+    return [Shape.of(er, ER, 0.15, "ER")] if len(er) < len(mesh["cytosol"]) else []
+
+
+def _neurons(mesh: Mesh) -> list[Shape]:
+    """The neurons that are there, as glass."""
+    return [Shape.of(mesh[name], colour, 0.25, name) for name, colour in _NEURONS.items() if name in mesh.places]
+
+
+def glass_over(mesh: Mesh) -> Shape:
+    """The plasma membrane as glass, a little outside itself, to show what is cut away of a process.
+
+    One of voxels' faces is drawn by the skin of the cytosol, whose faces are known to point outwards.
+    """
+    plasma = mesh[PLASMA_MEMBRANE]
+    points, triangles, _ = skin_of(mesh["cytosol"] if is_of_faces(plasma) else plasma)
+    corners = points[triangles]
     outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal = np.zeros((len(plasma), 3))
-    np.add.at(normal, plasma.cells, outward[:, None])
-    moved = plasma.centres + _GAP * normal / np.linalg.norm(normal, axis=1, keepdims=True)
-    return Shape(moved, plasma.cells, ASTROCYTE, 0.15, "astrocyte")
+    normal = np.zeros((len(points), 3))
+    np.add.at(normal, triangles, outward[:, None])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    return Shape(points + _GAP * normal / np.where(length > 0, length, 1.0), triangles, ASTROCYTE, 0.15, "astrocyte")

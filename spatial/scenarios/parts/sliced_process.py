@@ -16,6 +16,7 @@ from spatial.checks import InputError
 from spatial.geometry.bricks import graded_grid, stretched_edges
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import MOST_ELEMENTS
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -45,6 +46,7 @@ class SlicedProcess:
     nearest: float = 0.15 * um  # a synapse to the axis of the process; choice
     farthest: float = 0.6 * um  # likewise; choice
     apart: float = 0.3 * um  # synapses from one another, at least; choice
+    most_elements: float = MOST_ELEMENTS  # bricks or slices, of which more are refused
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("length", "radius", "branch_length", "branch_radius", "thickness",
@@ -74,7 +76,7 @@ def sliced_neighbourhood(shape: SlicedProcess, synapses: int, rng: np.random.Gen
 
     Elsewhere in its brick a synapse would be, to glutamate, up to half a diagonal from where it lies.
     """
-    mesh = in_tissue(with_store(sliced(shape.tree, shape.thickness)), shape)
+    mesh = in_tissue(with_store(sliced(shape.tree, shape.thickness, shape.most_elements)), shape)
     return Neighbourhood(mesh, _scattered(shape, mesh, synapses, rng))
 
 
@@ -84,9 +86,10 @@ def in_tissue(mesh: Mesh, shape: SlicedProcess) -> Mesh:
     Each slice's membrane touches the brick that its middle lies in.
     """
     centres = mesh[PLASMA_MEMBRANE].centres
-    edges = [stretched_edges(low - shape.around, high + shape.around, shape.spacing, shape.reach, shape.growth)
+    edges = [stretched_edges(low - shape.around, high + shape.around, shape.spacing, shape.reach, shape.growth,
+                             shape.most_elements)
              for low, high in zip(centres.min(axis=0), centres.max(axis=0), strict=True)]
-    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA)
+    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA, shape.most_elements)
     neuropil = Place("neuropil", 3, ecs.measure, ecs.centres, touches={"ecs": np.arange(len(ecs))})
     mesh = mesh.with_places(ecs, neuropil, outer_faces(ecs, edges))
     return mesh.touching(PLASMA_MEMBRANE, "ecs", ecs.nearest(centres))

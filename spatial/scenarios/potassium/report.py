@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
+from spatial.output.pictures import draw_all
 from spatial.output.scenes import ASTROCYTE
 from spatial.scenarios.parts.experiment import after
 from spatial.scenarios.parts.release_report import plane_of
@@ -62,7 +63,7 @@ def results(folder: Path, settings: PotassiumSettings, progress: Progress | None
               "rise over the neuropil [mM]": _rise(run)} for part, run in swept.items()]
     write(folder, "potassium", settings, {name: (run.burst.experiment, run.recording) for name, run in runs.items()},
           rows, [(run.burst.experiment, run.recording) for run in swept.values()], coverage=cover)
-    _draw(folder / "potassium.png", settings, runs, rows, cover)
+    draw_all(folder, {"potassium.png": lambda path: _draw(path, settings, runs, rows, cover)})
     return rows
 
 

@@ -15,6 +15,7 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import BRICKS, MOST_ELEMENTS, check_length
 from spatial.geometry.slices import Tree, sliced
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -57,6 +58,7 @@ class Bench:
     slice: float = 250 * nm  # choice
     synapses: tuple[tuple[float, float, float], ...] = (
         (0, 0, 0), (-1, 0, 0), (0.4, 0.4, 0), (1.2, -0.6, 0.3), (0, 2, 0), (0, 0, -3))  # um; choice
+    most_elements: float = MOST_ELEMENTS  # bricks, of which more are refused
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("even", "brick", "length", "radius", "slice"))
@@ -144,11 +146,14 @@ def furnished(bench: Bench) -> Mesh:
     """The mesh: bricks of ECS, and in slices the process, with an ER throughout, its membrane touching the bricks."""
     half = bench.spacing / 2
     beyond = bench.even * (half / bench.even) ** (np.arange(1, bench.rows + 1) / bench.rows)
+    check_length("the bench", "brick", bench.brick, lambda width: (2 * (bench.even / width + bench.rows)) ** 3,
+                 BRICKS, bench.most_elements)
     within = np.linspace(-bench.even, bench.even, max(1, round(2 * bench.even / bench.brick)) + 1)
     edges = [np.concatenate([-beyond[::-1], within, beyond])] * 3
-    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA)
+    ecs = graded_grid("ecs", edges, ALPHA, LAMBDA, bench.most_elements)
     ends = np.array([(bench.root, 0.0, 0.0), (bench.root + bench.length, 0.0, 0.0)])
-    process = with_store(sliced(Tree(ends, np.array([-1, 0]), np.full(2, bench.radius)), bench.slice))
+    process = with_store(sliced(Tree(ends, np.array([-1, 0]), np.full(2, bench.radius)), bench.slice,
+                                bench.most_elements))
     neuropil = Place("neuropil", 3, ecs.measure, ecs.centres, touches={"ecs": np.arange(len(ecs))})
     mesh = process.with_places(ecs, neuropil, outer_faces(ecs, edges))
     return mesh.touching(PLASMA_MEMBRANE, "ecs", ecs.nearest(process[PLASMA_MEMBRANE].centres))

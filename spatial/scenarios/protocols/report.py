@@ -9,6 +9,7 @@ import numpy as np
 from spatial.geometry.place import Floats
 from spatial.output.figures import ACTIVE as ACTIVE_COLOUR
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
+from spatial.output.pictures import draw_all
 from spatial.scenarios.parts.experiment import after
 from spatial.scenarios.parts.report import Row, headline, write
 from spatial.scenarios.protocols.bench import ACTIVE, PROBABILITY, Observed, observe
@@ -65,7 +66,7 @@ def results(folder: Path, settings: ProtocolSettings, progress: Progress | None 
     write(folder, "protocols", settings, {f"{name} {seed}": (run.experiment, run.recording)
                                           for name, of_seeds in runs.items() for seed, run in enumerate(of_seeds)},
           tables)
-    draw(folder / "protocols.png", runs, tables, settings)
+    draw_all(folder, {"protocols.png": lambda path: draw(path, runs, tables, settings)})
     return tables
 
 

@@ -15,6 +15,7 @@ from spatial._engine.system.layout import State
 from spatial.geometry.clusters import cluster_sites
 from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh
+from spatial.geometry.size import MOST_UNKNOWNS
 from spatial.geometry.store import with_store
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.geometry.tetrahedra import Tetrahedra
@@ -75,7 +76,8 @@ def _evenly(mesh: Mesh, factor: float) -> Mesh:
     return with_store(others, lumen / cytosol.total, area / cytosol.total)
 
 
-def puffs(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generator) -> Puffs:
+def puffs(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generator,
+          most_unknowns: float = MOST_UNKNOWNS) -> Puffs:
     """The experiment in a process; `rng` places the clusters and draws the channels' first states.
 
     It starts from rest: the channels closed, everything else as `rest` finds it.
@@ -108,7 +110,7 @@ def puffs(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generat
                                 *(probe for one in conserved for probe in (one.probe, one.turnover)))
     experiment = Experiment("puffs", mesh, model, watch, (ca, bound), conserved, settings.duration, (),
                             {one.name: one for one in species})
-    return Puffs(experiment, rest(model.without(IP3RChannels)), ca, free, bound, opened)
+    return Puffs(experiment, rest(model.without(IP3RChannels), most_unknowns), ca, free, bound, opened)
 
 
 def _clearance(mesh: Mesh, settings: PuffSettings, ca: Species, store: Species, outside: Species) -> list[Mechanism]:

@@ -10,16 +10,19 @@ import numpy as np
 from spatial import checks
 from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
 from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
-from spatial.geometry.place import Floats, Place
-from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
+from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.size import MOST_UNKNOWNS
+from spatial.geometry.surfaces import PLASMA_MEMBRANE
 from spatial.observe.frames import Film, Highest, Only, Together
 from spatial.observe.recording import Recording
 from spatial.output.figures import COLOURS, GREY, figure_of, pretty, save, style
+from spatial.output.folder import check_room
 from spatial.output.movies import save_animation, save_npy, save_table, save_tiff
+from spatial.output.pictures import draw_all, warn_of_undrawable
 from spatial.output.recording_file import write_recording, write_summary
-from spatial.output.scenes import ER, Shape, microdomain
-from spatial.output.vtkhdf import FieldsFile
-from spatial.scenarios.parts.report import drifts, glass_over, mesh_summary
+from spatial.output.scenes import microdomain
+from spatial.output.vtkhdf import FieldsFile, fields_size
+from spatial.scenarios.parts.report import drifts, glass_over, mesh_summary, reticulum
 from spatial.scenarios.puffs.model import Puffs
 from spatial.scenarios.puffs.settings import PuffSettings
 from spatial.simulate import Progress, simulate
@@ -63,7 +66,7 @@ def microscope_over(place: Place) -> Microscope:
 
 
 def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile | None = None,
-            progress: Progress | None = None) -> Observed:
+            progress: Progress | None = None, most_unknowns: float = MOST_UNKNOWNS) -> Observed:
     """Run the experiment under the microscope and find its events."""
     experiment = puffs.experiment
     camera = Camera(microscope_over(puffs.calcium.place), settings.indicator, puffs.free, puffs.bound,
@@ -73,7 +76,7 @@ def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile 
     frames = Together([camera, film, highest, *([Only.at(every, fields)] if fields else [])])
     recording = simulate(experiment.model, settings.duration, experiment.watch, every=0.2 * ms, seed=seed,
                          frames=frames, frame_times=camera.instants, progress=progress, start=puffs.start,
-                         at_events=True)
+                         at_events=True, most_unknowns=most_unknowns)
     movie = camera.movie(np.random.default_rng([seed, 2]))
     calm = np.asarray(puffs.start[puffs.calcium])
     events = detect(film.species.place, film.times, film.values, calm + RISEN, calm)
@@ -97,30 +100,44 @@ def event_table(puffs: Puffs, settings: PuffSettings, observed: Observed) -> lis
     return found
 
 
-def results(folder: Path, puffs: Puffs, settings: PuffSettings, seed: int, progress: Progress | None) -> Observed:
-    """Compute, and write every file into the folder."""
-    with FieldsFile(folder / "fields.vtkhdf", puffs.experiment.film) as fields:
-        observed = observe(puffs, settings, seed, fields, progress)
+def results(folder: Path, puffs: Puffs, settings: PuffSettings, seed: int, progress: Progress | None,
+            with_pictures: bool = True, most_unknowns: float = MOST_UNKNOWNS) -> Observed:
+    """Compute, and write every file into the folder: the numbers first."""
+    mesh, film = puffs.experiment.mesh, puffs.experiment.film
+    if with_pictures:
+        warn_of_undrawable(puffs.calcium.place, mesh[PLASMA_MEMBRANE])
+    check_room(folder, fields_size(film, FRAMES + 1))
+    with FieldsFile(folder / "fields.vtkhdf", film) as fields:
+        observed = observe(puffs, settings, seed, fields, progress, most_unknowns)
     write_recording(observed.recording, folder / "recording.h5")
     save_table(folder / "events.csv", event_table(puffs, settings, observed))
     write_summary(_summary(puffs, settings, seed, observed), folder / "summary.json")
-    _write_movie(folder, observed.movie)
-    _draw(folder / "puffs.png", puffs, settings, observed)
-    mesh, highest = puffs.experiment.mesh, observed.highest
-    er = mesh[ER_MEMBRANE]
-    inside = [Shape.of(er, ER, 1.0, "ER")] if er.cells.shape[1] == 3 and len(er.cells) else []
-    microdomain(folder / "calcium.png", highest.species.place, highest.values, highest.label("Ca2+"),
-                [*inside, glass_over(mesh[PLASMA_MEMBRANE])], opened=True)
+    change = _write_movie(folder, observed.movie)
+    if with_pictures:
+        draw_all(folder, {"movie.gif": lambda path: _animate(path, observed.movie, change),
+                          "puffs.png": lambda path: _draw(path, puffs, settings, observed),
+                          "calcium.png": lambda path: _draw_calcium(path, mesh, observed.highest)})
     return observed
 
 
-def _write_movie(folder: Path, movie: Movie) -> None:
-    """Counts and dF/F as TIFF, dF/F as NumPy and as a film to look at."""
+def _draw_calcium(path: Path, mesh: Mesh, highest: Highest) -> None:
+    """Ca2+ in the process when it was highest, cut open, with its ER."""
+    microdomain(path, highest.species.place, highest.values, highest.label("Ca2+"),
+                [*reticulum(mesh), glass_over(mesh)], opened=True)
+
+
+def _write_movie(folder: Path, movie: Movie) -> Any:
+    """Counts and dF/F (t, y, x) as TIFF, dF/F as NumPy; dF/F is returned."""
     change, interval = delta_f_over_f(movie, BASELINE, dimmest=IN_MOVIE), float(movie.times[1] - movie.times[0])
     save_tiff(folder / "movie.tif", movie.frames, movie.pixel, interval)
     save_tiff(folder / "dff.tif", change, movie.pixel, interval)
     save_npy(folder / "dff.npy", change)
-    save_animation(folder / "movie.gif", change, movie.times, movie.pixel, "dF/F", per_second=20.0)
+    return change
+
+
+def _animate(path: Path, movie: Movie, change: Any) -> None:
+    """dF/F (t, y, x) as a film to look at."""
+    save_animation(path, change, movie.times, movie.pixel, "dF/F", per_second=20.0)
 
 
 def _summary(puffs: Puffs, settings: PuffSettings, seed: int, observed: Observed) -> dict[str, Any]:

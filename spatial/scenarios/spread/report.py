@@ -29,6 +29,7 @@ from spatial.observe.frames import Film, Together
 from spatial.observe.recording import Recording, Series
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.movies import save_table
+from spatial.output.pictures import draw_all
 from spatial.output.recording_file import write_recording, write_summary
 from spatial.scenarios.parts.experiment import after
 from spatial.scenarios.parts.report import drifts, mesh_summary
@@ -198,7 +199,7 @@ def results(folder: Path, transmitters: Sequence[Transmitter], settings: SpreadS
     save_table(folder / "spread.csv", rows)
     write_recording(recorded(base), folder / "recording.h5")
     write_summary(_summary(base, swept, rows[:len(base)], seed), folder / "summary.json")
-    draw(folder / "spread.png", base, swept)
+    draw_all(folder, {"spread.png": lambda path: draw(path, base, swept)})
     return rows[:len(base)]
 
 
