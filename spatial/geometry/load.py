@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
+from spatial.geometry.cut_faces import CUT_FACE, CutPlane, cut_name, without_cut_faces
 from spatial.geometry.files.cells import merged, split, triangles_of, turned
 from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
@@ -15,12 +16,13 @@ from spatial.geometry.files.sound import check_cells, check_surface, without_str
 from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
-from spatial.geometry.surfaces import membranes
-from spatial.geometry.tetrahedra import Region, Tetrahedra, face_pairs, triangle_keys
+from spatial.geometry.surfaces import PLASMA_MEMBRANE, membranes
+from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, face_pairs, triangle_areas, triangle_keys
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
 UNUSUAL = 100.0  # um, the extent beyond which it warns
+SEALED, MEMBRANE = "sealed", "membrane"  # what the cut faces of a process are
 
 _UNITS = {"um": (um, "micrometres"), "nm": (nm, "nanometres"), "m": (m, "metres"), "mm": (mm, "millimetres")}
 
@@ -33,7 +35,7 @@ _FLAT_KINDS = ("vert", "point", "line", "poly_line", "strip", "polygon", "empty"
 
 @by_annotation
 def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
-         regions: str | Sequence[str] | None = None) -> Tetrahedra:
+         regions: str | Sequence[str] | None = None, cut: str = SEALED) -> Tetrahedra:
     """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or any format that meshio reads.
 
     `unit` is the length of one unit of the file [um]. Prisms, pyramids and hexahedra are split into tetrahedra,
@@ -53,18 +55,26 @@ def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | No
     Triangles in a named group are a membrane of that name where they lie between places or around them; other
     membranes are named by `surfaces.membranes`.
 
+    Where a mesh without ECS is flat on the faces of its extent, its block was cut by a plane (`cut_faces`). These faces
+    are no membrane: with cut="sealed" they are a boundary "cut face", through which nothing flows unless a stump is
+    joined to it (`stump.with_stump`), and a `MeshNote` says so; with cut="membrane" they are membrane. Triangles in a
+    named group stay what their group says; a group "cut face" says that they are cut faces, wherever they lie.
+
     Raises `InputError` for what cannot be read, would not be a sound mesh (cells twice or overlapping, faces of more
     than two cells, cracks of doubled points, pieces apart), or can be understood in more than one way.
     """
     positive("unit", unit)
-    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions)
+    if cut not in (SEALED, MEMBRANE):
+        raise InputError(f"load: cut is {cut!r}; it must be {SEALED!r} or {MEMBRANE!r}; to open cut faces load them as "
+                         f"{SEALED!r} and join a stump to the places of the mesh by geometry.stump.with_stump")
+    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions, cut == SEALED)
     for note in notes:
         warnings.warn(note, MeshNote, stacklevel=3)
     return mesh
 
 
 def _loaded(path: Path, unit: float, names: dict[int | str, str],
-            choice: str | Sequence[str] | None) -> tuple[Tetrahedra, list[str]]:
+            choice: str | Sequence[str] | None, seal: bool) -> tuple[Tetrahedra, list[str]]:
     """The mesh of a file, and what to say of how it was read."""
     file = read(path)
     _check_cells_there(path, file)
@@ -89,8 +99,14 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str],
     groups = _surfaces(file, triangles, of_sheet, np.unique(cells))
     points, cells = used_points(points, cells)
     found = membranes(points, cells, region, regions)
+    notes += [*said, *([dropped] if dropped else [])]
+    if seal:
+        found, cut = _sealed(points, found, groups, regions)
+        notes += cut
+    else:
+        groups = {name: triangles for name, triangles in groups.items() if not name.startswith(CUT_FACE)}
     named, kept = _named(found, groups, regions, len(points))
-    notes += [*said, *([dropped] if dropped else []), *kept]
+    notes += kept
     return Tetrahedra(points, cells, region, regions, named), [f"{path}: {note}" for note in notes]
 
 
@@ -199,6 +215,26 @@ def _surfaces(file: MeshFile, triangles: Ints, sheets: Ints, used: Ints) -> dict
             known = found.get(group.name, np.zeros((0, 3), np.int64))
             found[group.name] = np.concatenate([known, np.searchsorted(used, chosen)])
     return found
+
+
+def _sealed(points: Floats, found: dict[str, Ints], groups: dict[str, Ints],
+            regions: tuple[Region, ...]) -> tuple[dict[str, Ints], list[str]]:
+    """The membranes without the cut faces of cells, which become boundaries of their own; what to say of these."""
+    if "ecs" in {region.place for region in regions}:  # the ECS is cut with the cells: these faces have a name
+        return found, []
+    outer = {name: cut_name(name) for name in found if name == PLASMA_MEMBRANE or name.endswith(f"|{OUTSIDE}")}
+    area = sum(float(triangle_areas(points, found[name]).sum()) for name in outer)
+    named = np.concatenate([np.zeros((0, 3), np.int64), *groups.values()])
+    parted, planes = without_cut_faces(points, found, outer, named)
+    return parted, [said_of_cuts(planes, area)] if planes else []
+
+
+def said_of_cuts(planes: Sequence[CutPlane], area: float) -> str:
+    """What to say of the cut faces of a surface of this area [um^2]."""
+    where = ", ".join(f"{plane.axis} = {plane.at:.4g}" for plane in planes)
+    total = sum(plane.area for plane in planes)
+    return (f"its surface is flat where its block was cut, at {where} um: {total:.3g} um^2, {100 * total / area:.1f} % "
+            f"of it, are {CUT_FACE!r} and no membrane; pass cut={MEMBRANE!r} to make them membrane")
 
 
 def _named(found: dict[str, Ints], groups: dict[str, Ints], regions: tuple[Region, ...],
