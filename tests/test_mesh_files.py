@@ -151,6 +151,7 @@ def test_one_says_which_numbers_or_groups_are_the_regions(tmp_path):
     mesh, said = quietly(path, regions=["cytosol", "er"])
     assert volumes(mesh) == pytest.approx(CYTOSOL_AND_ER)
     assert said == []
+    refused(path, "regions is an empty list; name the groups of volumes that count, of 'left'", regions=[])
     refused(path, "no group 'ecs' of volumes; it has 'left', 'cytosol', 'er'", regions=["ecs"])
     path = others.by_gmsh(tmp_path / "all.msh", TWO, 2.2, save_all=True)
     assert volumes(load(path, regions="gmsh:geometrical")) == pytest.approx(BY_CAD)
@@ -258,6 +259,23 @@ def test_what_is_no_mesh_is_refused_without_a_word_else(tmp_path, name, content,
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name, "cannot be read as a mesh: .+|holds no mesh")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("version", [2.2, 4.1])
+def test_two_groups_may_share_a_name(tmp_path, version):
+    path = others.by_gmsh(tmp_path / "m.msh", {(1, "cytosol"): [1], (4, "twin"): [3], (2, "er"): [2]}, version)
+    path.write_text(path.read_text().replace("twin", "cytosol"))
+    assert volumes(load(path)) == pytest.approx(CYTOSOL_AND_ER)
+    assert volumes(load(path, names={"cytosol": "ecs"})) == pytest.approx({"ecs": CYTOSOL, "er": ER})
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_of_two_surface_groups_the_smaller_names_its_triangles(tmp_path, names):
+    between, _ = others.walls()
+    sizes = {"a": between, "b": between[:40]}
+    path = others.by_gmsh(tmp_path / "m.msh", TWO, surfaces={name: sizes[name] for name in names})
+    mesh = load(path)
+    assert (len(mesh.membranes["a"]), len(mesh.membranes["b"])) == (len(between) - 40, 40)
 
 
 # kinds of cells ------------------------------------------------------------------------------------------------------

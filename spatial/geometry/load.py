@@ -246,7 +246,7 @@ def _named(found: dict[str, Ints], groups: dict[str, Ints], regions: tuple[Regio
     taken = {region.place for region in regions} | {region.part for region in regions}
     notes = [f"the triangles in group {name!r} keep the name of their membrane, for a place is called {name!r} too"
              for name, triangles in groups.items() if name in taken and len(triangles)]
-    names = [name for name in groups if name not in taken]
+    names = sorted(groups.keys() - taken, key=lambda name: (-len(groups[name]), name))  # the smaller of two wins
     owner = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
     keys = triangle_keys(np.concatenate([np.zeros((0, 3), np.int64), *(groups[name] for name in names)]), points)
     parts: dict[str, list[Ints]] = {}

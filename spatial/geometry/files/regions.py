@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from spatial.checks import InputError
 from spatial.geometry.files.raw import Group, MeshFile
-from spatial.geometry.files.read import CAD
+from spatial.geometry.files.read import CAD, PHYSICAL
 from spatial.geometry.files.words import regions_of
 from spatial.geometry.place import Ints
 from spatial.geometry.tetrahedra import Region
@@ -48,8 +48,8 @@ def labels_of(path: str, file: MeshFile, choice: Choice) -> tuple[Ints, dict[int
     if file.named:
         names = ", ".join(repr(name) for name in file.named)
         raise InputError(f"{path} names groups of volumes, {names}, but does not say which tetrahedra are in them, as "
-                         "is lost in Gmsh 2 with Mesh.SaveAll; save it from Gmsh as version 4.1, or without SaveAll, or "
-                         f"pass regions={CAD!r} for its CAD volumes")
+                         "is lost in Gmsh 2 with Mesh.SaveAll; save it from Gmsh as version 4.1, or without SaveAll, "
+                         f"or pass regions={CAD!r} for its CAD volumes")
     return _by_data(path, file)
 
 
@@ -97,11 +97,12 @@ def _called(group: Group) -> str:
 
 
 def _chosen_groups(path: str, groups: list[Group], choice: Sequence[str]) -> list[Group]:
-    known = {group.name: group for group in groups}
-    for name in choice:
-        if name not in known:
-            raise InputError(f"{path} has no group {name!r} of volumes; it has "
-                             f"{', '.join(repr(name) for name in known) or 'none'}")
+    known = ", ".join(dict.fromkeys(repr(group.name) for group in groups)) or "none"
+    unknown = [name for name in choice if name not in {group.name for group in groups}]
+    if unknown:
+        raise InputError(f"{path} has no group {unknown[0]!r} of volumes; it has {known}")
+    if not choice:
+        raise InputError(f"{path}: regions is an empty list; name the groups of volumes that count, of {known}")
     return [group for group in groups if group.name in choice]
 
 
@@ -112,10 +113,13 @@ def _chosen_data(path: str, file: MeshFile, groups: list[Group],
         numbers[CAD] = file.cad
     if choice in numbers:
         return numbers[choice], {}, []
+    if choice == PHYSICAL and groups:
+        return _by_groups(path, file.count, groups)
     if any(group.name == choice for group in groups):
         return _by_groups(path, file.count, _chosen_groups(path, groups, [choice]))
+    known = [*numbers, *(group.name for group in groups if group.name)]
     raise InputError(f"{path} has no cell data {choice!r} of whole numbers; it has "
-                     f"{', '.join(repr(name) for name in numbers) or 'none'}")
+                     f"{', '.join(repr(name) for name in known) or 'none'}")
 
 
 def _by_data(path: str, file: MeshFile) -> tuple[Ints, dict[int, str], list[str]]:
@@ -177,14 +181,13 @@ def named_regions(path: str, numbers: Ints, in_file: Mapping[int, str],
     """
     present, region = np.unique(numbers, return_inverse=True)
     known = present.tolist()
-    by_name = {name: number for number, name in in_file.items() if number in known}
     given = dict[int, str]()
     for key, name in names.items():
-        number = by_name.get(key) if isinstance(key, str) else int(key)
-        if number is None or number not in known:
-            shown = ", ".join([str(k) for k in known[:20]] + [repr(name) for name in by_name])
-            raise InputError(f"{path} has no region {key!r} to be called {name!r}; it has {shown}")
-        given[number] = name
+        meant = [number for number in known if key in (number, in_file.get(number))]
+        if not meant:
+            shown = [str(k) for k in known[:20]] + [repr(in_file[k]) for k in known[:20] if k in in_file]
+            raise InputError(f"{path} has no region {key!r} to be called {name!r}; it has {', '.join(shown)}")
+        given |= dict.fromkeys(meant, name)
     default = {known[0]: "cytosol"} if len(known) == 1 else {k: f"region {k}" for k in known}
     called = default | {k: name for k, name in in_file.items() if name} | given
     regions = regions_of([called[k] for k in known], [k in given for k in known])
