@@ -14,9 +14,13 @@ from spatial.geometry.load import MeshNote, load, save
 from spatial.geometry.shapes import ball, box, cylinder, spine
 from spatial.geometry.stump import STUMP, into_stump, with_stump
 from spatial.geometry.tetrahedra import Tetrahedra, triangle_areas
+from spatial.mechanisms.buffer import Buffer
 from spatial.mechanisms.clearance import Conversion, Passage
 from spatial.model import Model, Species
 from spatial.observe.probes import mean
+from spatial.scenarios.parts.experiment import Conserved
+from spatial.scenarios.parts.report import mesh_summary
+from spatial.scenarios.parts.stumps import stumps
 from spatial.simulate import Tolerance, simulate
 
 SIDE, LENGTH = 0.3, 1.2
@@ -47,8 +51,8 @@ def area(mesh, name):
 
 def test_the_ends_of_a_prism_cut_by_two_planes_are_no_membrane(tmp_path):
     path = bare(tmp_path / "prism.vtu", turned_box())
-    with pytest.warns(MeshNote, match=r"flat where its block was cut, at x = 0, x = 1.2 um: 0.18 um\^2, 11.1 % of it, "
-                                      r"are 'cut face' and no membrane; pass cut='membrane' to make them membrane"):
+    with pytest.warns(MeshNote, match=r"flat where its block was cut, at x = 0, x = 1.2 um: 0.18 um\^2, 11.1 % of "
+                                      r"it, are 'cut face' and no membrane; pass cut='membrane' \(--cut membrane"):
         mesh = load(path)
     assert set(mesh.membranes) == {"plasma membrane", CUT_FACE}
     assert area(mesh, CUT_FACE) == pytest.approx(2 * SIDE**2, rel=1e-12)
@@ -156,3 +160,31 @@ def test_an_open_face_exchanges_as_two_compartments_do(tmp_path):
 def test_a_stump_needs_a_cut_face():
     with pytest.raises(InputError, match="this mesh has no 'cut face' to join a stump to: no flat face where a block"):
         with_stump(discretise(ball(1.0, 0.5)), 1.0)
+
+
+def test_what_diffuses_and_reacts_in_the_cytosol_does_so_in_its_stumps(tmp_path):
+    mesh = discretise(quietly(bare(tmp_path / "prism.vtu", turned_box())))
+    cytosol = mesh["cytosol"]
+    calcium, free = Species("calcium", cytosol, 2.0, D=220.0), Species("free", cytosol, 10.0)
+    bound, gone = Species("bound", cytosol, 1.0), Species("gone", cytosol)
+    pump = Conversion(mesh["plasma membrane"], calcium, gone, 2.0)
+    acts = [Buffer(cytosol, calcium, free, bound, kon=50.0, K=1.0), pump]
+    conserved = [Conserved("calcium", {calcium: 1.0, bound: 1.0, gone: 1.0})]
+    sealed, beyond = (stumps(mesh, [calcium, free, bound, gone], acts, length) for length in (0.0, 1.0))
+    assert (sealed.mesh, sealed.species, sealed.mechanisms) == (mesh, (), ())
+    assert [species.name.removesuffix(" in the stump") for species in beyond.species] == ["calcium", "free", "bound"]
+    assert [(type(mechanism), mechanism.where.name) for mechanism in beyond.mechanisms] == [(Passage, CUT_FACE),
+                                                                                           (Buffer, STUMP)]
+    whole, = beyond.with_twins(conserved)
+    model = Model([calcium, free, bound, gone, *beyond.species], [*acts, *beyond.mechanisms])
+    found = simulate(model, 0.02, [whole.probe, mean(beyond.twins[calcium])])
+    assert np.ptp(found["conserved calcium"]) < 1e-12 * found["conserved calcium"][0]
+    assert found["mean calcium in the stump"][-1] < 0.7 * found["mean calcium in the stump"][0]
+
+
+def test_a_run_says_what_its_cut_faces_are(tmp_path):
+    mesh = discretise(quietly(bare(tmp_path / "prism.vtu", turned_box())))
+    sealed, = mesh_summary(mesh)[CUT_FACE]["note"]
+    opened, = mesh_summary(with_stump(mesh, 1.0))[CUT_FACE]["note"]
+    assert sealed == "where the block was cut: no membrane, sealed, so that nothing flows through it"
+    assert opened == "where the block was cut: no membrane, open to stumps of cytosol"

@@ -12,16 +12,24 @@ import typer
 
 from spatial.cli import tables
 from spatial.cli.options import (
+    OPEN,
+    SEALED,
+    CutOrOpen,
     Duration,
     Force,
     MeshFile,
+    Names,
     Out,
     Quiet,
     Resolution,
     Seed,
+    StumpLength,
     Unit,
+    check_for_file,
     length_unit,
+    names_of,
     parametric_shape,
+    stump_of,
     tetrahedra_of,
 )
 from spatial.units import ms
@@ -42,8 +50,9 @@ BETWEEN = 5 * ms  # from frame to frame, at least
 EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in a cleft lasts 0.1 ms
 
 
-def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False,
-               seed: Seed = 0, duration: Duration = None,
+def tripartite(mesh: MeshFile = None, unit: Unit = "um", names: Names = None, cut: CutOrOpen = SEALED,
+               stump: StumpLength = None, out: Out = Path("results"), force: Force = False, seed: Seed = 0,
+               duration: Duration = None,
                no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
                resolution: Resolution = None, quiet: Quiet = False) -> None:
     """One synapse is paired with its neuron, and the astrocyte changes it and its silent neighbours."""
@@ -54,11 +63,11 @@ def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("result
     from spatial.scenarios.tripartite.model import tripartite
 
     started = time.perf_counter()
-    settings = _settings(duration, not no_astrocyte)
+    settings = replace(_settings(duration, not no_astrocyte), stump=stump_of(cut, stump))
     check_rendering()
     with results_folder(out, force) as folder:
         rng = np.random.default_rng(seed)
-        place = _neighbourhood(mesh, unit, resolution, rng)
+        place = _neighbourhood(mesh, unit, resolution, names, cut, rng)
         experiment = tripartite(place.mesh, place.synapses, settings, rng)
         found = _results(folder, experiment, settings, seed, quiet)
     if not quiet:
@@ -66,7 +75,8 @@ def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("result
         tables.where(out, time.perf_counter() - started)
 
 
-def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Seed = 0,
+def puffs(mesh: MeshFile = None, unit: Unit = "um", names: Names = None, cut: CutOrOpen = SEALED,
+          stump: StumpLength = None, out: Out = Path("results"), force: Force = False, seed: Seed = 0,
           duration: Duration = None,
           ip3: Annotated[float | None, typer.Option(help="IP3, held from the start on [uM].")] = None,
           even_er: Annotated[bool, typer.Option("--even-er", help="As much ER, spread evenly.")] = False,
@@ -81,11 +91,12 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
     from spatial.scenarios.puffs.settings import PuffSettings
 
     started = time.perf_counter()
-    given: dict[str, Any] = {"duration": duration, "ip3": ip3}
+    given: dict[str, Any] = {"duration": duration, "ip3": ip3, "stump": stump_of(cut, stump)}
     settings = PuffSettings(even_er=even_er, **{name: value for name, value in given.items() if value is not None})
     check_rendering()
     with results_folder(out, force) as folder:
-        experiment = puffs(tetrahedra_of(mesh, unit, resolution), settings, np.random.default_rng([seed, 1]))
+        tetrahedra = tetrahedra_of(mesh, unit, resolution, names, cut)
+        experiment = puffs(tetrahedra, settings, np.random.default_rng([seed, 1]))
         with _progress(settings.duration, quiet) as tell:
             observed = results(folder, experiment, settings, seed, tell)
     if not quiet:
@@ -205,7 +216,8 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
                                                             show_default="number of cores")] = None,
                    mesh: Annotated[Path | None, typer.Option(
                        "--mesh", help="A tetrahedral mesh instead of a process in slices: slow.")] = None,
-                   unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Annotated[
+                   unit: Unit = "um", names: Names = None, cut: CutOrOpen = SEALED, stump: StumpLength = None,
+                   out: Out = Path("results"), force: Force = False, seed: Annotated[
                        int, typer.Option(help="Of where the synapses lie.", min=0)] = 0,
                    duration: Duration = None, quiet: Quiet = False) -> None:
     """Each synapse fires in turn: what changes at every other, and which part is adenosine, which D-serine."""
@@ -216,8 +228,13 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
 
     given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh,
                              "blocks": blocks and tuple(one.strip() for one in blocks.split(","))}
-    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit),
+    if mesh is None:
+        check_for_file(names, cut)
+    length = stump_of(cut, stump)
+    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit), names=names_of(names),
+                                      cut=SEALED if cut == OPEN else cut,  # type: ignore[arg-type]
                                       **{name: value for name, value in given.items() if value is not None})
+    settings = replace(settings, tripartite=replace(settings.tripartite, stump=length))
     if duration is not None:
         settings = replace(settings, tripartite=replace(settings.tripartite, duration=duration))
     check_rendering()
@@ -255,14 +272,15 @@ def _settings(duration: float | None, astrocyte: bool) -> "Settings":
     return settings if duration is None else replace(settings, duration=duration)
 
 
-def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
+def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None, names: str | None, cut: str,
                    rng: "np.random.Generator") -> "Neighbourhood":
     """The geometry: that of the file, or else the parametric one."""
     from spatial.scenarios.parts.neighbourhood import neighbourhood, parametric
 
     if mesh is None:
+        check_for_file(names, cut)
         return parametric(parametric_shape(resolution))
-    return neighbourhood(tetrahedra_of(mesh, unit, resolution), rng)
+    return neighbourhood(tetrahedra_of(mesh, unit, resolution, names, cut), rng)
 
 
 def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed: int,

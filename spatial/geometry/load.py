@@ -8,7 +8,8 @@ import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
 from spatial.geometry.cut_faces import CUT_FACE, CutPlane, cut_name, without_cut_faces
-from spatial.geometry.files.cells import merged, split, triangles_of, turned
+from spatial.geometry.files.cells import merged, split, triangles_of, turned, worth_keeping
+from spatial.geometry.files.others import FILL_IT
 from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
 from spatial.geometry.files.regions import labels_of, named_regions
@@ -17,7 +18,15 @@ from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.surfaces import PLASMA_MEMBRANE, membranes
-from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, face_pairs, triangle_areas, triangle_keys
+from spatial.geometry.tetrahedra import (
+    OUTSIDE,
+    Region,
+    Tetrahedra,
+    cell_volumes,
+    face_pairs,
+    triangle_areas,
+    triangle_keys,
+)
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
@@ -73,26 +82,45 @@ def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | No
     return mesh
 
 
-def _loaded(path: Path, unit: float, names: dict[int | str, str],
-            choice: str | Sequence[str] | None, seal: bool) -> tuple[Tetrahedra, list[str]]:
+@by_annotation
+def cleaned(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
+            largest: bool = False) -> tuple[Tetrahedra, list[str]]:
+    """The mesh of a file that `load` refuses for what can be taken away, and a sentence for each thing that was done.
+
+    Tetrahedra without volume are left out, and the second of two that are the same; with `largest` all pieces but the
+    one of the largest volume. What `load` mends by itself is mended too. Raises `InputError` for all else.
+    """
+    positive("unit", unit)
+    return _loaded(Path(path), unit, dict(names or {}), None, seal=True, mend=True, largest=largest)
+
+
+def _loaded(path: Path, unit: float, names: dict[int | str, str], choice: str | Sequence[str] | None, seal: bool,
+            mend: bool = False, largest: bool = False) -> tuple[Tetrahedra, list[str]]:
     """The mesh of a file, and what to say of how it was read."""
     file = read(path)
     _check_cells_there(path, file)
     where, notes = str(path), list(file.notes)
     points, solids, sheets = _own_points(file, unit)
-    _check_points(path, points, unit)
+    check_extent(path, points, unit)
     first, doubled = merged(points)
     if doubled:
         notes.append(f"{doubled} points that lie on others, within 1e-6 of the extent, are merged with these")
         solids, sheets = _renumbered(solids, first), _renumbered(sheets, np.append(first, -1))
     notes += _said_of_kinds(solids)
     cells, parents = split(solids)
+    if mend:
+        kept_cells, mended = worth_keeping(points, cells)
+        cells, parents = cells[kept_cells], parents[kept_cells]
+        notes += mended
+    backwards = int((cell_volumes(points, cells) < 0).sum()) if mend else 0
+    if backwards:
+        notes.append(f"{backwards} tetrahedra whose corners came in the other order are turned")
     cells = turned(where, points, cells, parents)
     numbers, in_file, said = labels_of(where, file, choice)
     region, regions = named_regions(where, numbers[parents], in_file, names)
     pairs = face_pairs(cells)
     check_cells(where, points, cells, pairs)
-    keep, dropped = without_strays(where, points, cells, region, pairs)
+    keep, dropped = without_strays(where, points, cells, region, pairs, largest)
     check_surface(where, points, cells, pairs)
     cells, region = cells[keep], region[keep]
     triangles, of_sheet = triangles_of(sheets)
@@ -101,7 +129,7 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str],
     found = membranes(points, cells, region, regions)
     notes += [*said, *([dropped] if dropped else [])]
     if seal:
-        found, cut = _sealed(points, found, groups, regions)
+        found, cut = sealed_membranes(points, found, groups, regions)
         notes += cut
     else:
         groups = {name: triangles for name, triangles in groups.items() if not name.startswith(CUT_FACE)}
@@ -151,8 +179,9 @@ def _check_cells_there(path: Path, file: MeshFile) -> None:
         raise InputError(f"{path} holds {', '.join(sorted(unread))}, which is not read; make tetrahedra, pyramids, "
                          "prisms or hexahedra of it")
     if not file.count:
+        cure = f"; if its surface is closed, {FILL_IT}" if file.sheets else ""
         raise InputError(f"{path} holds no linear tetrahedra; it holds {', '.join(file.kinds)}, and no other cell with "
-                         "a volume")
+                         f"a volume{cure}")
     for block in (*file.solids, *file.sheets):
         if block.corners.min() < 0 or block.corners.max() >= len(file.points):
             raise InputError(f"{path} has a {_WORDS[block.kind]} with a corner outside points 0.."
@@ -175,7 +204,8 @@ def _renumbered(blocks: Sequence[Block], number: Ints) -> list[Block]:
     return [Block(block.kind, number[block.corners], block.curved) for block in blocks]
 
 
-def _check_points(path: Path, points: Floats, unit: float) -> None:
+def check_extent(path: Path, points: Floats, unit: float) -> None:
+    """Raise `InputError` for coordinates that are no numbers, and for an extent that suggests another unit."""
     broken = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(broken):
         raise InputError(f"{path} has {len(broken)} points whose coordinates are not finite numbers; "
@@ -217,8 +247,8 @@ def _surfaces(file: MeshFile, triangles: Ints, sheets: Ints, used: Ints) -> dict
     return found
 
 
-def _sealed(points: Floats, found: dict[str, Ints], groups: dict[str, Ints],
-            regions: tuple[Region, ...]) -> tuple[dict[str, Ints], list[str]]:
+def sealed_membranes(points: Floats, found: dict[str, Ints], groups: dict[str, Ints],
+                     regions: tuple[Region, ...]) -> tuple[dict[str, Ints], list[str]]:
     """The membranes without the cut faces of cells, which become boundaries of their own; what to say of these."""
     if "ecs" in {region.place for region in regions}:  # the ECS is cut with the cells: these faces have a name
         return found, []
@@ -234,7 +264,7 @@ def said_of_cuts(planes: Sequence[CutPlane], area: float) -> str:
     where = ", ".join(f"{plane.axis} = {plane.at:.4g}" for plane in planes)
     total = sum(plane.area for plane in planes)
     return (f"its surface is flat where its block was cut, at {where} um: {total:.3g} um^2, {100 * total / area:.1f} % "
-            f"of it, are {CUT_FACE!r} and no membrane; pass cut={MEMBRANE!r} to make them membrane")
+            f"of it, are {CUT_FACE!r} and no membrane; pass cut={MEMBRANE!r} (--cut {MEMBRANE}) to make them membrane")
 
 
 def _named(found: dict[str, Ints], groups: dict[str, Ints], regions: tuple[Region, ...],

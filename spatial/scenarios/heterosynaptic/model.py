@@ -142,7 +142,7 @@ def place_of(settings: HeterosynapticSettings) -> Neighbourhood:
     rng = np.random.default_rng(settings.arrangement)
     if settings.mesh is None:
         return sliced_neighbourhood(settings.process, settings.synapses, rng)
-    found = neighbourhood(load(settings.mesh, settings.unit), rng)
+    found = neighbourhood(load(settings.mesh, settings.unit, settings.names, cut=settings.cut), rng)
     if len(found.synapses) < settings.synapses:
         raise InputError(f"around this mesh there are {len(found.synapses)} synapses; {settings.synapses} are wanted")
     return Neighbourhood(found.mesh, found.synapses[:settings.synapses])
