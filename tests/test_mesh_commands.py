@@ -147,7 +147,8 @@ def test_nothing_is_replaced_without_force_and_nothing_is_half_written(halves, t
         said = refused(capsys, "mesh", *command)
         assert "exists; choose another name, or replace it with --force" in said
         assert out.read_text() == "a year of work"
-    assert "must end in .msh and be new (or given up with --force)" in refused(capsys, "mesh", "make", "tripartite", out)
+    said = refused(capsys, "mesh", "make", "tripartite", out)
+    assert "must end in .msh and be new (or given up with --force)" in said
     succeed("mesh", "name", halves, out, "1=ecs", "2=cytosol", "--force")
     assert load(out).place_names == ["ecs", "cytosol"]
     with pytest.raises(ZeroDivisionError):
@@ -259,7 +260,9 @@ def test_a_surface_is_told_how_it_is_filled(tmp_path, capsys, monkeypatch):
 
 @meshing
 @pytest.mark.parametrize(("ending", "turned", "holes"), [("stl", False, 0), ("ply", True, 3), ("obj", False, 0)])
-def test_a_surface_is_mended_and_filled_and_what_is_inside_it_is_a_region(tmp_path, capsys, ending, turned, holes):
+def test_a_surface_is_mended_and_filled_and_what_is_inside_it_is_a_region(tmp_path, capsys, monkeypatch, ending, turned,
+                                                                           holes):
+    monkeypatch.chdir(tmp_path)  # where pytetwild would leave a file
     path, outer, inner = surface(tmp_path / f"cell.{ending}", turned, holes)
     succeed("mesh", "repair", path, tmp_path / "out.msh", "--edge", 0.3)
     mesh = load(tmp_path / "out.msh")
