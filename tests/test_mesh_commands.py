@@ -76,7 +76,7 @@ def test_info_tells_cut_planes_and_verdicts(tmp_path, capsys):
     succeed("mesh", "info", tmp_path / "cut.msh", "--names", "0=cytosol")
     said = capsys.readouterr()
     assert "cut plane x = 1 um: 0.1208 um^2 in 1 face of 39 triangles" in said.out
-    assert "these faces are 'cut face', which is no membrane (cut='sealed')" in said.out
+    assert "'cut face': 16.2 % of the surface of its cells, which is no membrane (cut='sealed')" in said.out
     assert "good: edges of the wrong sign" in said.out
     assert said.err.startswith("spatial: note: ")
     succeed("mesh", "info", tmp_path / "cut.msh", "--cut", "membrane")

@@ -11,7 +11,7 @@ from spatial.geometry.cut_faces import CUT_FACE, CutPlane, Cuts, cut_faces
 from spatial.geometry.place import Ints
 from spatial.geometry.quality import QualityReport
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
-from spatial.geometry.tetrahedra import OUTSIDE, Tetrahedra
+from spatial.geometry.tetrahedra import OUTSIDE, Tetrahedra, triangle_areas
 from spatial.units import nm, um
 
 GOOD, USABLE, BAD = "good", "usable", "bad"
@@ -124,8 +124,10 @@ def cut_lines(tets: Tetrahedra) -> list[str]:
         return _unsealed_lines(tets)
     outer = np.concatenate([*surfaces.values(), *_outer(tets)])
     cuts = cut_faces(tets.points, outer)
-    lines = [_line(plane) for plane in cuts.planes]
-    return [*lines, f"  these faces are {', '.join(map(repr, surfaces))}, which is no membrane (cut='sealed')"]
+    cut = sum(float(triangle_areas(tets.points, triangles).sum()) for triangles in surfaces.values())
+    share = 100 * cut / float(triangle_areas(tets.points, outer).sum())
+    return [*(_line(plane) for plane in cuts.planes), f"  {', '.join(map(repr, surfaces))}: {share:.1f} % of the surface "
+            "of its cells, which is no membrane (cut='sealed')"]
 
 
 def _outer(tets: Tetrahedra) -> list[Ints]:
