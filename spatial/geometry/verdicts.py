@@ -126,8 +126,9 @@ def cut_lines(tets: Tetrahedra) -> list[str]:
     cuts = cut_faces(tets.points, outer)
     cut = sum(float(triangle_areas(tets.points, triangles).sum()) for triangles in surfaces.values())
     share = 100 * cut / float(triangle_areas(tets.points, outer).sum())
-    return [*(_line(plane) for plane in cuts.planes), f"  {', '.join(map(repr, surfaces))}: {share:.1f} % of the surface "
-            "of its cells, which is no membrane (cut='sealed')"]
+    names = ", ".join(map(repr, surfaces))
+    total = f"  {names}: {share:.1f} % of the surface of its cells, which is no membrane (cut='sealed')"
+    return [*(_line(plane) for plane in cuts.planes), total]
 
 
 def _outer(tets: Tetrahedra) -> list[Ints]:
