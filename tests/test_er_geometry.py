@@ -197,7 +197,7 @@ def test_where_there_can_be_no_junctions_the_message_says_why():
     ("d1s3a107b1", 95, 0.02730, 183), ("d1s8a22b1", 14, 0.00749, 23), ("d1s10a24b1", 171, 0.07080, 305)])
 def test_real_processes_have_junctions(name, elements, area, er_points):
     """Regressions of what we find; the data's own counts of ER points in contact are 183, 0 and 31."""
-    mesh = discretise(load(DATA / f"{name}.msh"))
+    mesh = discretise(load(DATA / f"{name}.msh", cut="membrane"))
     found, plasma, er = with_junctions(mesh)[JUNCTIONS], mesh["plasma membrane"], mesh["er membrane"]
     assert len(found) == elements
     assert found.total == pytest.approx(area, abs=1e-5)

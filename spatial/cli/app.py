@@ -55,9 +55,9 @@ def _app() -> typer.Typer:
                      runs.buffering, runs.homeostasis, runs.protocols, runs.heterosynaptic):
         run.command()(scenario)
     app.add_typer(run, name="run")
-    mesh = typer.Typer(help="Look at a mesh, or make one.", no_args_is_help=True)
-    mesh.command()(meshes.info)
-    mesh.command()(meshes.make)
+    mesh = typer.Typer(help="Look at a mesh, make, mend, cut, name or convert one.", no_args_is_help=True)
+    for command in (meshes.info, meshes.make, meshes.clean, meshes.cut, meshes.name, meshes.convert, meshes.repair):
+        mesh.command()(command)
     app.add_typer(mesh, name="mesh")
     measure = typer.Typer(help="Measure a geometry by a virtual experiment.", no_args_is_help=True)
     measure.callback()(lambda: None)  # one command alone would otherwise be run without its name

@@ -8,7 +8,7 @@ import typer
 
 from spatial.checks import InputError
 from spatial.cli import tables
-from spatial.cli.options import MostElements, Seed, Unit, length_unit
+from spatial.cli.options import MostElements, Names, Seed, Unit, loaded
 from spatial.geometry.size import MOST_ELEMENTS, MOST_VOXELS
 from spatial.units import nm
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file of labels with --voxel.")],
-               unit: Unit = "um",
+               unit: Unit = "um", names: Names = None,
                place: Annotated[str, typer.Option(help="The place of the mesh to measure.")] = "ecs",
                voxel: Annotated[tuple[float, float, float] | None,
                                 typer.Option(help="Sides of a voxel of labels [nm].")] = None,
@@ -35,7 +35,7 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
 
     if out is not None and (quick or out.suffix != ".png" or not out.parent.is_dir()):
         raise InputError(f"{out} cannot be drawn: its name must end in .png, its folder exist, and --quick be left out")
-    of = block(*_tissue(file, unit, place, voxel, shrink, most_elements))
+    of = block(*_tissue(file, unit, names, place, voxel, shrink, most_elements))
     if quick:
         tables.tortuosity(of.alpha, steady_tortuosity(of))
         return
@@ -45,25 +45,26 @@ def tortuosity(file: Annotated[Path, typer.Argument(help="A mesh, or a .npz file
         picture(out, of, measured)
 
 
-def _tissue(file: Path, unit: str, place: str, voxel: tuple[float, float, float] | None,
+def _tissue(file: Path, unit: str, names: str | None, place: str, voxel: tuple[float, float, float] | None,
             shrink: float | None, most_elements: float) -> "tuple[Place, Floats | None, Floats | None]":
     """The place to be measured, and the corners of its block where the file says them."""
     import numpy as np
 
     from spatial.geometry.discretise import discretise
-    from spatial.geometry.load import load
     from spatial.geometry.voxels import extracellular, load_labels, shrunk
 
     if file.suffix != ".npz":
         if voxel is not None or shrink is not None:
             raise InputError(f"--voxel and --shrink are for labels in a .npz file; leave them out with {file}")
-        mesh = discretise(load(file, length_unit(unit), most_elements=most_elements))
+        mesh = discretise(loaded(file, unit, names, most_elements=most_elements))
         volumes = [name for name, each in mesh.items() if each.dimension == 3]
         if place not in volumes:
             raise InputError(f"{file} has no place {place!r} to measure; name one of {', '.join(volumes)} with --place")
         return mesh[place], None, None
     if unit != "um" or place != "ecs":
         raise InputError("--unit and --place are for meshes; of labels, what is between the cells is measured")
+    if names is not None:
+        raise InputError(f"--names is for regions of a mesh; leave it out with {file}")
     most = max(MOST_VOXELS, most_elements)
     sides = None if voxel is None else (voxel[0] * nm, voxel[1] * nm, voxel[2] * nm)
     labels = load_labels(file, sides, most_elements=most)

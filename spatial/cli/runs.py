@@ -12,19 +12,27 @@ import typer
 
 from spatial.cli import tables
 from spatial.cli.options import (
+    OPEN,
+    SEALED,
+    CutOrOpen,
     Duration,
     Force,
     MeshFile,
     MostElements,
     MostUnknowns,
+    Names,
     NoPictures,
     Out,
     Quiet,
     Resolution,
     Seed,
+    StumpLength,
     Unit,
+    check_for_file,
     length_unit,
+    names_of,
     parametric_shape,
+    stump_of,
     tetrahedra_of,
 )
 from spatial.geometry.size import MOST_ELEMENTS, MOST_UNKNOWNS
@@ -47,8 +55,9 @@ BETWEEN = 5 * ms  # from frame to frame, at least
 EVERY = 0.05 * ms  # between the values kept of a probe, at least: glutamate in a cleft lasts 0.1 ms
 
 
-def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False,
-               seed: Seed = 0, duration: Duration = None,
+def tripartite(mesh: MeshFile = None, unit: Unit = "um", names: Names = None, cut: CutOrOpen = SEALED,
+               stump: StumpLength = None, out: Out = Path("results"), force: Force = False, seed: Seed = 0,
+               duration: Duration = None,
                no_astrocyte: Annotated[bool, typer.Option("--no-astrocyte", help="It releases nothing.")] = False,
                resolution: Resolution = None, most_elements: MostElements = MOST_ELEMENTS,
                most_unknowns: MostUnknowns = MOST_UNKNOWNS, no_pictures: NoPictures = False,
@@ -61,12 +70,12 @@ def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("result
     from spatial.scenarios.tripartite.model import tripartite
 
     started = time.perf_counter()
-    settings = _settings(duration, not no_astrocyte)
+    settings = replace(_settings(duration, not no_astrocyte), stump=stump_of(cut, stump))
     if not no_pictures:
         check_rendering()
     with results_folder(out, force) as folder:
         rng = np.random.default_rng(seed)
-        place = _neighbourhood(mesh, unit, resolution, rng, most_elements)
+        place = _neighbourhood(mesh, unit, resolution, names, cut, rng, most_elements)
         experiment = tripartite(place.mesh, place.synapses, settings, rng)
         found = _results(folder, experiment, settings, seed, quiet, not no_pictures, most_unknowns)
     if not quiet:
@@ -74,7 +83,8 @@ def tripartite(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("result
     return _done(out, started, quiet)
 
 
-def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Seed = 0,
+def puffs(mesh: MeshFile = None, unit: Unit = "um", names: Names = None, cut: CutOrOpen = SEALED,
+          stump: StumpLength = None, out: Out = Path("results"), force: Force = False, seed: Seed = 0,
           duration: Duration = None,
           ip3: Annotated[float | None, typer.Option(help="IP3, held from the start on [uM].")] = None,
           even_er: Annotated[bool, typer.Option("--even-er", help="As much ER, spread evenly.")] = False,
@@ -91,12 +101,12 @@ def puffs(mesh: MeshFile = None, unit: Unit = "um", out: Out = Path("results"), 
     from spatial.scenarios.puffs.settings import PuffSettings
 
     started = time.perf_counter()
-    given: dict[str, Any] = {"duration": duration, "ip3": ip3}
+    given: dict[str, Any] = {"duration": duration, "ip3": ip3, "stump": stump_of(cut, stump)}
     settings = PuffSettings(even_er=even_er, **{name: value for name, value in given.items() if value is not None})
     if not no_pictures:
         check_rendering()
     with results_folder(out, force) as folder:
-        tetrahedra = tetrahedra_of(mesh, unit, resolution, most_elements)
+        tetrahedra = tetrahedra_of(mesh, unit, resolution, names, cut, most_elements)
         experiment = puffs(tetrahedra, settings, np.random.default_rng([seed, 1]), most_unknowns)
         with _progress(settings.duration, quiet) as tell:
             observed = results(folder, experiment, settings, seed, tell, not no_pictures, most_unknowns)
@@ -220,7 +230,8 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
                                                             show_default="number of cores")] = None,
                    mesh: Annotated[Path | None, typer.Option(
                        "--mesh", help="A tetrahedral mesh instead of a process in slices: slow.")] = None,
-                   unit: Unit = "um", out: Out = Path("results"), force: Force = False, seed: Annotated[
+                   unit: Unit = "um", names: Names = None, cut: CutOrOpen = SEALED, stump: StumpLength = None,
+                   out: Out = Path("results"), force: Force = False, seed: Annotated[
                        int, typer.Option(help="Of where the synapses lie.", min=0)] = 0,
                    duration: Duration = None, most_elements: MostElements = MOST_ELEMENTS,
                    most_unknowns: MostUnknowns = MOST_UNKNOWNS, no_pictures: NoPictures = False,
@@ -233,9 +244,14 @@ def heterosynaptic(synapses: Annotated[int | None, typer.Option(help="Each fires
 
     given: dict[str, Any] = {"synapses": synapses, "seeds": seeds, "mesh": mesh,
                              "blocks": blocks and tuple(one.strip() for one in blocks.split(","))}
-    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit), most_elements=most_elements,
-                                      most_unknowns=most_unknowns,
+    if mesh is None:
+        check_for_file(names, cut)
+    length = stump_of(cut, stump)
+    settings = HeterosynapticSettings(arrangement=seed, unit=length_unit(unit), names=names_of(names),
+                                      cut=SEALED if cut == OPEN else cut,  # type: ignore[arg-type]
+                                      most_elements=most_elements, most_unknowns=most_unknowns,
                                       **{name: value for name, value in given.items() if value is not None})
+    settings = replace(settings, tripartite=replace(settings.tripartite, stump=length))
     if duration is not None:
         settings = replace(settings, tripartite=replace(settings.tripartite, duration=duration))
     if not no_pictures:
@@ -284,14 +300,15 @@ def _settings(duration: float | None, astrocyte: bool) -> "Settings":
     return settings if duration is None else replace(settings, duration=duration)
 
 
-def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None,
+def _neighbourhood(mesh: Path | None, unit: str, resolution: float | None, names: str | None, cut: str,
                    rng: "np.random.Generator", most_elements: float) -> "Neighbourhood":
     """The geometry: that of the file, or else the parametric one."""
     from spatial.scenarios.parts.neighbourhood import neighbourhood, parametric
 
     if mesh is None:
+        check_for_file(names, cut)
         return parametric(parametric_shape(resolution, most_elements))
-    return neighbourhood(tetrahedra_of(mesh, unit, resolution, most_elements), rng, most_elements)
+    return neighbourhood(tetrahedra_of(mesh, unit, resolution, names, cut, most_elements), rng, most_elements)
 
 
 def _results(folder: Path, experiment: "Experiment", settings: "Settings", seed: int,

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
+from spatial.geometry.cut_faces import CUT_FACE, CutPlane, cut_name, without_cut_faces
 from spatial.geometry.files.announced import cells_announced
-from spatial.geometry.files.cells import merged, split, triangles_of, turned
+from spatial.geometry.files.cells import merged, split, triangles_of, turned, worth_keeping
+from spatial.geometry.files.others import FILL_IT
 from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
 from spatial.geometry.files.regions import labels_of, named_regions
@@ -17,12 +19,21 @@ from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.size import CELLS, MOST_ELEMENTS, TETRAHEDRA, check_size
-from spatial.geometry.surfaces import membranes
-from spatial.geometry.tetrahedra import Region, Tetrahedra, face_pairs, triangle_keys
+from spatial.geometry.surfaces import PLASMA_MEMBRANE, membranes
+from spatial.geometry.tetrahedra import (
+    OUTSIDE,
+    Region,
+    Tetrahedra,
+    cell_volumes,
+    face_pairs,
+    triangle_areas,
+    triangle_keys,
+)
 from spatial.units import m, mm, nm, um
 
 SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may have
 UNUSUAL = 100.0  # um, the extent beyond which it warns
+SEALED, MEMBRANE = "sealed", "membrane"  # what the cut faces of a process are
 
 _UNITS = {"um": (um, "micrometres"), "nm": (nm, "nanometres"), "m": (m, "metres"), "mm": (mm, "millimetres")}
 
@@ -37,7 +48,8 @@ _FLAT_KINDS = ("vert", "point", "line", "poly_line", "strip", "polygon", "empty"
 
 @by_annotation
 def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
-         regions: str | Sequence[str] | None = None, most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
+         regions: str | Sequence[str] | None = None, cut: str = SEALED,
+         most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or any format that meshio reads.
 
     `unit` is the length of one unit of the file [um]. Prisms, pyramids and hexahedra are split into tetrahedra,
@@ -57,19 +69,39 @@ def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | No
     Triangles in a named group are a membrane of that name where they lie between places or around them; other
     membranes are named by `surfaces.membranes`.
 
+    Where a mesh without ECS is flat on the faces of its extent, its block was cut by a plane (`cut_faces`). These faces
+    are no membrane: with cut="sealed" they are a boundary "cut face", through which nothing flows unless a stump is
+    joined to it (`stump.with_stump`), and a `MeshNote` says so; with cut="membrane" they are membrane. Triangles in a
+    named group stay what their group says; a group "cut face" says that they are cut faces, wherever they lie.
+
     Raises `InputError` for what cannot be read, would not be a sound mesh (cells twice or overlapping, faces of more
     than two cells, cracks of doubled points, pieces apart), can be understood in more than one way, or has more than
     `most_elements` tetrahedra: by its header where that says so, else once it is read.
     """
     positive("unit", unit)
-    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions, most_elements)
+    if cut not in (SEALED, MEMBRANE):
+        raise InputError(f"load: cut is {cut!r}; it must be {SEALED!r} or {MEMBRANE!r}; to open cut faces load them as "
+                         f"{SEALED!r} and join a stump to the places of the mesh by geometry.stump.with_stump")
+    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions, most_elements, seal=cut == SEALED)
     for note in notes:
         warnings.warn(note, MeshNote, stacklevel=3)
     return mesh
 
 
-def _loaded(path: Path, unit: float, names: dict[int | str, str],
-            choice: str | Sequence[str] | None, most: float) -> tuple[Tetrahedra, list[str]]:
+@by_annotation
+def cleaned(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
+            largest: bool = False, most_elements: float = MOST_ELEMENTS) -> tuple[Tetrahedra, list[str]]:
+    """The mesh of a file that `load` refuses for what can be taken away, and a sentence for each thing that was done.
+
+    Tetrahedra without volume are left out, and the second of two that are the same; with `largest` all pieces but the
+    one of the largest volume. What `load` mends by itself is mended too. Raises `InputError` for all else.
+    """
+    positive("unit", unit)
+    return _loaded(Path(path), unit, dict(names or {}), None, most_elements, seal=True, mend=True, largest=largest)
+
+
+def _loaded(path: Path, unit: float, names: dict[int | str, str], choice: str | Sequence[str] | None, most: float,
+            seal: bool, mend: bool = False, largest: bool = False) -> tuple[Tetrahedra, list[str]]:
     """The mesh of a file, and what to say of how it was read."""
     _check_announced(path, most)
     file = read(path)
@@ -78,27 +110,40 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str],
     check_size(f"{path}", pieces, TETRAHEDRA, most, _LESS)
     where, notes = str(path), list(file.notes)
     points, solids, sheets = _own_points(file, unit)
-    _check_points(path, points, unit)
+    check_extent(path, points, unit)
     first, doubled = merged(points)
     if doubled:
         notes.append(f"{doubled} points that lie on others, within 1e-6 of the extent, are merged with these")
         solids, sheets = _renumbered(solids, first), _renumbered(sheets, np.append(first, -1))
     notes += _said_of_kinds(solids)
     cells, parents = split(solids)
+    if mend:
+        kept_cells, mended = worth_keeping(points, cells)
+        cells, parents = cells[kept_cells], parents[kept_cells]
+        notes += mended
+    backwards = int((cell_volumes(points, cells) < 0).sum()) if mend else 0
+    if backwards:
+        notes.append(f"{backwards} tetrahedra whose corners came in the other order are turned")
     cells = turned(where, points, cells, parents)
     numbers, in_file, said = labels_of(where, file, choice)
     region, regions = named_regions(where, numbers[parents], in_file, names)
     pairs = face_pairs(cells)
     check_cells(where, points, cells, pairs)
-    keep, dropped = without_strays(where, points, cells, region, pairs)
+    keep, dropped = without_strays(where, points, cells, region, pairs, largest)
     check_surface(where, points, cells, pairs)
     cells, region = cells[keep], region[keep]
     triangles, of_sheet = triangles_of(sheets)
     groups = _surfaces(file, triangles, of_sheet, np.unique(cells))
     points, cells = used_points(points, cells)
     found = membranes(points, cells, region, regions)
+    notes += [*said, *([dropped] if dropped else [])]
+    if seal:
+        found, cut = sealed_membranes(points, found, groups, regions)
+        notes += cut
+    else:
+        groups = {name: triangles for name, triangles in groups.items() if not name.startswith(CUT_FACE)}
     named, kept = _named(found, groups, regions, len(points))
-    notes += [*said, *([dropped] if dropped else []), *kept]
+    notes += kept
     return Tetrahedra(points, cells, region, regions, named), [f"{path}: {note}" for note in notes]
 
 
@@ -150,8 +195,9 @@ def _check_cells_there(path: Path, file: MeshFile) -> None:
         raise InputError(f"{path} holds {', '.join(sorted(unread))}, which is not read; make tetrahedra, pyramids, "
                          "prisms or hexahedra of it")
     if not file.count:
+        cure = f"; if its surface is closed, {FILL_IT}" if file.sheets else ""
         raise InputError(f"{path} holds no linear tetrahedra; it holds {', '.join(file.kinds)}, and no other cell with "
-                         "a volume")
+                         f"a volume{cure}")
     for block in (*file.solids, *file.sheets):
         if block.corners.min() < 0 or block.corners.max() >= len(file.points):
             raise InputError(f"{path} has a {_WORDS[block.kind]} with a corner outside points 0.."
@@ -174,7 +220,8 @@ def _renumbered(blocks: Sequence[Block], number: Ints) -> list[Block]:
     return [Block(block.kind, number[block.corners], block.curved) for block in blocks]
 
 
-def _check_points(path: Path, points: Floats, unit: float) -> None:
+def check_extent(path: Path, points: Floats, unit: float) -> None:
+    """Raise `InputError` for coordinates that are no numbers, and for an extent that suggests another unit."""
     broken = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(broken):
         raise InputError(f"{path} has {len(broken)} points whose coordinates are not finite numbers; "
@@ -214,6 +261,26 @@ def _surfaces(file: MeshFile, triangles: Ints, sheets: Ints, used: Ints) -> dict
             known = found.get(group.name, np.zeros((0, 3), np.int64))
             found[group.name] = np.concatenate([known, np.searchsorted(used, chosen)])
     return found
+
+
+def sealed_membranes(points: Floats, found: dict[str, Ints], groups: dict[str, Ints],
+                     regions: tuple[Region, ...]) -> tuple[dict[str, Ints], list[str]]:
+    """The membranes without the cut faces of cells, which become boundaries of their own; what to say of these."""
+    if "ecs" in {region.place for region in regions}:  # the ECS is cut with the cells: these faces have a name
+        return found, []
+    outer = {name: cut_name(name) for name in found if name == PLASMA_MEMBRANE or name.endswith(f"|{OUTSIDE}")}
+    area = sum(float(triangle_areas(points, found[name]).sum()) for name in outer)
+    named = np.concatenate([np.zeros((0, 3), np.int64), *groups.values()])
+    parted, planes = without_cut_faces(points, found, outer, named)
+    return parted, [said_of_cuts(planes, area)] if planes else []
+
+
+def said_of_cuts(planes: Sequence[CutPlane], area: float) -> str:
+    """What to say of the cut faces of a surface of this area [um^2]."""
+    where = ", ".join(f"{plane.axis} = {plane.at:.4g}" for plane in planes)
+    total = sum(plane.area for plane in planes)
+    return (f"its surface is flat where its block was cut, at {where} um: {total:.3g} um^2, {100 * total / area:.1f} % "
+            f"of it, are {CUT_FACE!r} and no membrane; pass cut={MEMBRANE!r} (--cut {MEMBRANE}) to make them membrane")
 
 
 def _named(found: dict[str, Ints], groups: dict[str, Ints], regions: tuple[Region, ...],

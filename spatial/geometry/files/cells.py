@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
@@ -97,6 +98,20 @@ def _cut_face(face: Ints) -> list[Ints]:
     around = (face.argmin(axis=1)[:, None] + np.arange(4)) % 4
     turned = np.take_along_axis(face, around, axis=1)
     return [turned[:, [0, 1, 2]], turned[:, [0, 2, 3]]]
+
+
+def worth_keeping(points: Floats, cells: Ints) -> tuple[NDArray[np.bool_], list[str]]:
+    """(m,) whether each tetrahedron has a volume and is not listed before, and what to say of the others."""
+    volumes = np.abs(cell_volumes(points, cells))
+    solid = volumes > FLAT * np.median(volumes)
+    ordered = np.sort(cells, axis=1)
+    order = np.lexsort(ordered.T[::-1])
+    again = np.zeros(len(cells), bool)
+    again[order[1:]] = (ordered[order][1:] == ordered[order][:-1]).all(axis=1)
+    said = [f"{count} tetrahedra {what} are left out"
+            for count, what in ((int((~solid).sum()), "without volume"), (int((again & solid).sum()), "listed again"))
+            if count]
+    return solid & ~again, said
 
 
 def turned(path: str, points: Floats, cells: Ints, parents: Ints) -> Ints:

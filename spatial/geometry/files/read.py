@@ -16,6 +16,7 @@ import numpy as np
 from spatial.checks import InputError
 from spatial.geometry.files.abaqus import read_abaqus
 from spatial.geometry.files.exodus import read_exodus
+from spatial.geometry.files.others import check_is_mesh, unknown_ending
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks, corner_kind, groups_of_numbers
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import gmsh_session
@@ -39,6 +40,7 @@ def read(path: Path) -> MeshFile:
     """The content of a mesh file. Raises `InputError` for what cannot be read."""
     if not path.is_file():
         raise InputError(f"there is no mesh file {path}")
+    check_is_mesh(path)
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
@@ -47,8 +49,11 @@ def read(path: Path) -> MeshFile:
     except InputError:
         raise
     except (Exception, SystemExit) as error:  # meshio prints and exits where it should raise
-        reason = " ".join(said.getvalue().split()) or f"{type(error).__name__} {' '.join(str(error).split())}"
-        raise InputError(f"{path} cannot be read as a mesh: {reason.strip()}") from None
+        kind = "" if isinstance(error, ValueError) and str(error) else f"{type(error).__name__} "
+        reason = " ".join(said.getvalue().split()) or f"{kind}{' '.join(str(error).split())}".strip()
+        if not str(error) and not said.getvalue():  # an assertion of a reader
+            reason = f"its content is not what the format {path.suffix} has ({reason})"
+        raise InputError(f"{path} cannot be read as a mesh: {reason}") from None
 
 
 def _reader(path: Path) -> Callable[[Path], MeshFile]:
@@ -218,6 +223,8 @@ def _same_rows(rows: Ints) -> tuple[Ints, Ints]:
 def _by_meshio(path: Path, names: Mapping[tuple[int, int], str] | None = None) -> MeshFile:
     import meshio
 
+    if not any(path.name.lower().endswith(ending) for ending in meshio.extension_to_filetypes):
+        raise ValueError(unknown_ending(path))
     return _from_meshio(meshio.read(path), names)
 
 

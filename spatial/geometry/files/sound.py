@@ -69,10 +69,11 @@ def surface(cells: Ints, pairs: Pairs) -> Ints:
 
 
 def without_strays(path: str, points: Floats, cells: Ints, region: Ints,
-                   pairs: Pairs) -> tuple[NDArray[np.bool_], str]:
+                   pairs: Pairs, largest: bool = False) -> tuple[NDArray[np.bool_], str]:
     """(m,) which cells to keep, and what to say of those dropped: pieces that are a small part of all their regions.
 
-    Raises `InputError` where more than one piece is left.
+    With `largest` all pieces but the one of the largest volume are dropped. Raises `InputError` where more than one
+    piece is left.
     """
     order, same = pairs
     piece = largest_first(order[:-1][same] // 4, order[1:][same] // 4, len(cells))
@@ -86,6 +87,8 @@ def without_strays(path: str, points: Floats, cells: Ints, region: Ints,
     stray = shares.max(axis=1) < STRAY
     if shares[stray].sum(axis=0).max() >= STRAY:
         stray[:] = False
+    if largest:
+        stray = np.arange(count) != np.bincount(piece, volume).argmax()
     kept = np.flatnonzero(~stray)
     if len(kept) > 1:
         sizes = np.bincount(piece)[kept].tolist()
@@ -96,7 +99,8 @@ def without_strays(path: str, points: Floats, cells: Ints, region: Ints,
     keep = piece == kept[0]
     first = points[cells[~keep][0]].mean(axis=0)
     part = 100 * float(volume[~keep].sum() / volume.sum())
-    return keep, (f"{count - 1} stray pieces that share no face with the rest are dropped: {(~keep).sum()} tetrahedra, "
+    kind = "pieces" if largest else "stray pieces"
+    return keep, (f"{count - 1} {kind} that share no face with the rest are dropped: {(~keep).sum()} tetrahedra, "
                   f"{part:.2g} % of the volume, the first at {spot(first)}")
 
 

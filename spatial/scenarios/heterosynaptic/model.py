@@ -142,8 +142,9 @@ def place_of(settings: HeterosynapticSettings) -> Neighbourhood:
     rng = np.random.default_rng(settings.arrangement)
     if settings.mesh is None:
         return sliced_neighbourhood(settings.process, settings.synapses, rng)
-    found = neighbourhood(load(settings.mesh, settings.unit, most_elements=settings.most_elements), rng,
-                          settings.most_elements)
+    tetrahedra = load(settings.mesh, settings.unit, settings.names, cut=settings.cut,
+                      most_elements=settings.most_elements)
+    found = neighbourhood(tetrahedra, rng, settings.most_elements)
     if len(found.synapses) < settings.synapses:
         raise InputError(f"around this mesh there are {len(found.synapses)} synapses; {settings.synapses} are wanted")
     return Neighbourhood(found.mesh, found.synapses[:settings.synapses])

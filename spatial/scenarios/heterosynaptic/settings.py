@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from spatial import checks
 from spatial.checks import InputError
@@ -37,6 +37,8 @@ class HeterosynapticSettings:
     unit: float = 1 * um  # of that mesh
     most_elements: float = MOST_ELEMENTS  # of that mesh and of the tissue around it
     most_unknowns: float = MOST_UNKNOWNS  # of each run
+    names: Mapping[int | str, str] = field(default_factory=dict)  # what its regions are
+    cut: Literal["sealed", "membrane"] = "sealed"  # what the faces are where it was cut; open: tripartite.stump
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("seeds",))

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from spatial import checks
 from spatial.checks import InputError
+from spatial.geometry.cut_faces import CUT_FACE
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import in_homogenised_tissue
 from spatial.geometry.open_boundary import FAR_BOUNDARY, outer_faces
@@ -140,10 +141,11 @@ def _cleft(mesh: Mesh) -> Floats:
 def _outside(mesh: Mesh) -> Test:
     """Whether positions lie outside the process but within reach of it."""
     plasma, er = (mesh[name].centres for name in (PLASMA_MEMBRANE, ER_MEMBRANE))
-    tree, surface = cKDTree(plasma), cKDTree(np.vstack([plasma, er]))
+    outer = np.vstack([plasma, mesh[CUT_FACE].centres]) if CUT_FACE in mesh else plasma
+    tree, surface = cKDTree(plasma), cKDTree(np.vstack([outer, er]))
 
     def allowed(positions: Floats) -> NDArray[np.bool_]:
-        in_lumen = surface.query(positions)[1] >= len(plasma)
+        in_lumen = surface.query(positions)[1] >= len(outer)
         near = tree.query(positions)[0] <= _REACH
         return np.asarray(near & ~in_lumen & ~mesh["cytosol"].contains(positions))
 

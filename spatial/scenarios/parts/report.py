@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial.geometry.cut_faces import CUT_FACE
 from spatial.geometry.grid import laid_through
 from spatial.geometry.place import Floats, Mesh, Place
+from spatial.geometry.stump import STUMP
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Highest
 from spatial.observe.recording import Recording
@@ -90,8 +92,17 @@ def mesh_summary(mesh: Mesh) -> dict[str, Any]:
     """The places of a mesh: how many elements, how large, and whether bricks are laid through a cell."""
     sizes = {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
              for name, place in mesh.places.items()}
-    notes = {name: list(laid_through(mesh, name)) for name in mesh}
+    notes = {name: [*laid_through(mesh, name), *_said_of_cut(mesh, name)] for name in mesh}
     return {name: size | ({"note": notes[name]} if notes[name] else {}) for name, size in sizes.items()}
+
+
+def _said_of_cut(mesh: Mesh, name: str) -> list[str]:
+    """What to say of faces where the block of a mesh was cut; nothing of other places."""
+    if not name.startswith(CUT_FACE):
+        return []
+    if STUMP in mesh[name].touches:
+        return ["where the block was cut: no membrane, open to stumps of cytosol"]
+    return ["where the block was cut: no membrane, sealed, so that nothing flows through it"]
 
 
 def _synapses(experiment: Experiment, recording: Recording) -> list[dict[str, Any]]:

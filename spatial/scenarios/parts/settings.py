@@ -40,6 +40,7 @@ class Settings:
     glutamate_emptying: float = 0.1 * ms  # of a synaptic vesicle; choice
     d_serine_loss: float = 0.5 / s  # default of biophysics A6
     glutamate_loss: float = 1262 / s  # binding by the neuropil's own transporters; biophysics A9
+    stump: float = 0.0 * um  # of cytosol beyond each face where a mesh was cut; 0: these faces are sealed
 
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("duration", "rate"))

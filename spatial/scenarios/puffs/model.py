@@ -30,6 +30,7 @@ from spatial.observe.probes import Probe, mean, peak, total
 from spatial.scenarios.parts.experiment import Conserved, Experiment
 from spatial.scenarios.parts.neighbourhood import with_lumen
 from spatial.scenarios.parts.settings import LEDGER
+from spatial.scenarios.parts.stumps import stumps
 from spatial.scenarios.puffs.settings import PuffSettings
 from spatial.units import s, uM, um
 
@@ -99,13 +100,16 @@ def puffs(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generat
     channels = IP3RChannels(where, ca, store, ip3, states, opened, scheme,
                             own=own_rise(cytosol, at, settings.sites) / ca.D,
                             others=own_rise(cytosol, at, settings.between) / ca.D)
-    species = (ca, free, bound, ip3, store, *lumen, outside, *states, opened)
-    model = Model(species, [channels, *_clearance(mesh, settings, ca, store, outside),
-                            Buffer(cytosol, ca, free, bound, settings.indicator.kon, settings.indicator.K),
-                            Buffer(mesh["er"], store, *lumen, kon=1 / (uM * s), K=settings.luminal_K)])
-    conserved = (Conserved("calcium", dict.fromkeys((ca, bound, store, lumen[1], outside), 1.0)),
-                 Conserved("indicator", {free: 1.0, bound: 1.0}),
-                 Conserved("receptors", dict.fromkeys(states, 1.0)))
+    species: tuple[Species, ...] = (ca, free, bound, ip3, store, *lumen, outside, *states, opened)
+    mechanisms = [channels, *_clearance(mesh, settings, ca, store, outside),
+                  Buffer(cytosol, ca, free, bound, settings.indicator.kon, settings.indicator.K),
+                  Buffer(mesh["er"], store, *lumen, kon=1 / (uM * s), K=settings.luminal_K)]
+    beyond = stumps(mesh, species, mechanisms, settings.stump)
+    mesh, species = beyond.mesh, (*species, *beyond.species)
+    model = Model(species, [*mechanisms, *beyond.mechanisms])
+    conserved = beyond.with_twins((Conserved("calcium", dict.fromkeys((ca, bound, store, lumen[1], outside), 1.0)),
+                                   Conserved("indicator", {free: 1.0, bound: 1.0}),
+                                   Conserved("receptors", dict.fromkeys(states, 1.0))))
     watch: tuple[Probe, ...] = (total(opened), peak(ca), mean(ca), mean(bound), mean(store),
                                 *(probe for one in conserved for probe in (one.probe, one.turnover)))
     experiment = Experiment("puffs", mesh, model, watch, (ca, bound), conserved, settings.duration, (),

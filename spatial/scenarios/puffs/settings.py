@@ -26,6 +26,7 @@ class PuffSettings:
     luminal_K: float = 1.5 * mM  # M
     even_er: bool = False  # ER membrane and lumen spread evenly over the cytosol instead of where they are
     even_area: float = 1.0  # times the mesh's own area of ER membrane, where it is spread evenly
+    stump: float = 0.0 * um  # of cytosol beyond each face where a mesh was cut; 0: these faces are sealed
     indicator: Indicator = field(default=GCAMP6F)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from spatial.scenarios.parts.astrocyte import Astrocyte, astrocyte_at_rest, clus
 from spatial.scenarios.parts.experiment import Conserved, Experiment
 from spatial.scenarios.parts.extracellular import Extracellular, extracellular_at_rest
 from spatial.scenarios.parts.settings import ALPHA, LAMBDA, LEDGER, SITES, SURROUND_RADIUS, SYNAPSES, Settings
+from spatial.scenarios.parts.stumps import stumps
 from spatial.synapses.plasticity.gates import CoagonistGate
 from spatial.synapses.plasticity.three_factor import ThreeFactorRule
 from spatial.synapses.release import A1Inhibition, TsodyksMarkram
@@ -95,11 +96,13 @@ def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.
     mechanisms = [*inside.mechanisms(mesh, settings, around.glutamate, receptors),
                   *around.mechanisms(mesh, settings, inside.calcium),
                   *states.mechanisms(mesh[SYNAPSES], trains, spikes + settings.pairing, around, settings)]
-    conserved = _conserved(inside, around, states, settings)
+    beyond = stumps(mesh, species, mechanisms, settings.stump)
+    mesh, species = beyond.mesh, [*species, *beyond.species]
+    conserved = beyond.with_twins(_conserved(inside, around, states, settings))
     watch = (*_watch(inside, around, states, settings),
              *(probe for one in conserved for probe in (one.probe, one.turnover)))
     film = (inside.calcium, inside.ip3, inside.store, around.glutamate, around.atp, around.adenosine, around.d_serine)
-    model = Model(species, mechanisms, left_out=() if settings.astrocyte else (Exocytosis,))
+    model = Model(species, [*mechanisms, *beyond.mechanisms], left_out=() if settings.astrocyte else (Exocytosis,))
     return Experiment("tripartite", mesh, model, watch, film, conserved,
                       settings.duration, trains, {one.name: one for one in species})
 
