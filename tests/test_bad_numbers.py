@@ -17,6 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 import spatial
 from spatial._engine.methods.electrolyte import Electrolyte
@@ -86,6 +87,8 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
     Carrier: lambda: ASCT,
     Indicator: lambda: Indicator("dye", 1.0, 1.0, 1.0, 1.0, 0.1),
     Receptor: lambda: NMDA,
+    np.random.Generator: lambda: np.random.default_rng(0),
+    ArrayLike: lambda: 1.0,
     Mapping[str, Species]: lambda: NMDA.species(PLACE),
     Gate: lambda: CoagonistGate(1.0),
     ReleaseProbability: lambda: A1Inhibition(1.0),

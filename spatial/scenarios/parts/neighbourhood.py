@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import in_homogenised_tissue
 from spatial.geometry.open_boundary import FAR_BOUNDARY, outer_faces
@@ -45,11 +45,13 @@ class Neighbourhood:
         checks.kinds(self)
 
 
+@by_annotation
 def parametric(shape: Tripartite) -> Neighbourhood:
     """The parametric tripartite synapse: it is active, the neighbours of the shape are silent."""
     return Neighbourhood(discretise(tripartite(shape)), np.array([(0.0, 0.0, 0.0), *shape.neighbours]))
 
 
+@by_annotation
 def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbourhood:
     """The neighbourhood that a given mesh is if it has an ECS, else that around the process it holds.
 
@@ -58,6 +60,7 @@ def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbour
     return resolved(tetrahedra, rng) if "ecs" in tetrahedra.place_names else around_process(tetrahedra, rng)
 
 
+@by_annotation
 def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbourhood:
     """An astrocyte process alone, put into homogenised neuropil with synapses at random around it.
 
@@ -77,6 +80,7 @@ def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbou
     return Neighbourhood(mesh, _nearest_first(found, membrane))
 
 
+@by_annotation
 def resolved(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbourhood:
     """A mesh that has the ECS too: the active synapse is between bouton and spine, if there are any.
 
@@ -102,6 +106,7 @@ def _check_region(tetrahedra: Tetrahedra, name: str) -> None:
                          f"it has {sorted(tetrahedra.place_names)}")
 
 
+@by_annotation
 def with_lumen(mesh: Mesh, tetrahedra: Tetrahedra) -> Mesh:
     """The mesh with the voids inside its ER membrane as one pool, "er"."""
     if ER_MEMBRANE not in mesh.places:

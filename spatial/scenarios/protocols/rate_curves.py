@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.model import Species
 from spatial.scenarios.parts.settings import SYNAPSES
@@ -36,6 +37,7 @@ class BCMTest:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("pulses", "theta", "theta_tau", "slow_tau"))
 
+    @by_annotation
     def changes(self, rates: Floats, slow: Floats | float) -> Floats:
         """(n,) weight change by the pulses at (n,) rates [Hz].
 
@@ -57,6 +59,7 @@ class BCMTest:
         return c[weight]
 
 
+@by_annotation
 def calcium_changes(rates: Floats, d_serine: float, pairs: int, lag: float) -> Floats:
     """(n,) change of efficacy rho by pairs at (n,) rates [Hz], with so much D-serine above rest [uM]: `CalciumRule`.
 
@@ -104,6 +107,7 @@ def _drift(rule: CalciumRule, c: dict[Species, Floats], dt: Floats) -> Floats:
     return gain
 
 
+@by_annotation
 def crossover(rates: Floats, changes: Floats) -> float:
     """The rate [Hz] at which weight changes turn from negative to positive; nan if they do not, or more than once."""
     up = np.flatnonzero((changes[:-1] < 0) & (changes[1:] >= 0))
