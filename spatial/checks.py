@@ -137,7 +137,7 @@ def arguments(*, numbers: Collection[str] = (), not_negative: Collection[str] = 
                         raise InputError(f"{called} is {shown(part)}; it must be {_called(parameter.annotation)}")
                 if parameter.annotation is int:
                     bound.arguments[name] = int(value)
-                if value is None or _is_default(value, parameter):
+                if (value is None and parameter.annotation is not Any) or _is_default(value, parameter):
                     continue
                 if name in signed or (name not in may_be_nan and _asks_for_numbers(value, parameter.annotation)):
                     number(called, value, may_be_negative=name not in {*not_negative, *above_zero})

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from test_bad_numbers import BAD, example, made, parts_of
 from valid_calls import CALLS, EXEMPT, LONG, MEANT, NAN_SAYS
 
@@ -23,7 +24,7 @@ from spatial.model import Concentrations
 
 OTHER_ROOMS = {
     "_engine": "users never import from it", "__main__": "the command line", "cli": "its words are read by typer",
-    "output": "what it writes is tested where it is written", "reading": "called by `simulate` with a system of its own",
+    "output": "what it writes is tested where it is written", "reading": "called by `simulate` with a system",
     "checks": "the checks themselves", "compiled": "a decorator", "draws": "called by mechanisms while they are built",
     "frozen": "called by classes with what they checked", "parameters": "called by `simulate` and pages with a model",
     "parts": "called by the reading of a model, with anything", "pickling": "called by `simulate` with anything",
@@ -106,11 +107,12 @@ def arguments_of(name: str) -> dict[str, Any]:
 
 def has_meaning(name: str, argument: str, bad: str) -> bool:
     """Whether a value that is bad elsewhere has a meaning for this argument."""
-    parts = parts_of(inspect.signature(FUNCTIONS[name]).parameters[argument].annotation)
+    annotation = inspect.signature(FUNCTIONS[name]).parameters[argument].annotation
+    parts = {float} if annotation == ArrayLike else parts_of(annotation)
     short = name.rpartition(".")[2]
     return ((short, argument, bad) in MEANT
             or (bad == "None" and type(None) in parts) or (bad == "text" and str in parts)
-            or (bad == "0" and bool(parts & {float, int})))
+            or (bad == "0" and bool(parts & {float, int, Any})))
 
 
 def holds_nan(result: Any) -> bool:

@@ -16,13 +16,13 @@ from spatial.geometry.grid import grid
 from spatial.geometry.place import Mesh
 from spatial.geometry.shapes import ball
 from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.mechanisms.clearance import Conversion, Decay
+from spatial.mechanisms.clearance import Conversion
 from spatial.mechanisms.indicator import Indicator
 from spatial.mechanisms.ip3r_channels import denizot
 from spatial.mechanisms.rapid_buffer import RapidBuffer
 from spatial.model import Model, Species
 from spatial.observe.probes import mean
-from spatial.synapses.postsynaptic import REGULAR
+from spatial.synapses.postsynaptic import TONIC
 
 ECS = grid("ecs", (0, 0, 0), (1, 1, 1), 0.5)
 MESH = Mesh.of(ECS).with_points("synapses", [(0.5, 0.5, 0.5)], ["ecs"])
@@ -32,6 +32,8 @@ CELL_WITH_ER = well_mixed({"cytosol": 1.0, "er": 0.1}, {
     "plasma membrane": (1.0, ["cytosol"]), "er membrane": (1.0, ["cytosol", "er"])})
 PLACE = pool("cytosol", [1.0])
 S = Species("s", PLACE, 1.0)
+GONE = Species("gone", PLACE)
+LOSS = Conversion(PLACE, S, GONE, 1.0)
 BALL = ball(0.5, 0.5)
 EDGES = np.array([0.0, 1.0, 2.0])
 TIMES = np.linspace(0.0, 1.0, 9)
@@ -126,11 +128,11 @@ ANALYSIS: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 MECHANISMS: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "de_young_keizer.state_species": lambda: {"parts": np.full(7, 0.1)},
-    "denizot_ip3r.state_species": lambda: {"receptors": np.ones((8, 1))},
+    "de_young_keizer.state_species": lambda: {"parts": np.full(8, 0.125)},
+    "denizot_ip3r.state_species": lambda: {"receptors": np.ones(8)},
     "ip3r_channels.at_rest": lambda: {"channels": np.array([1, 2])},
     "ip3r_channels.channel_species": lambda: {"where": ECS, "scheme": denizot(), "counts": np.ones((8, 8), int)},
-    "uptake.baseline": lambda: {"loss": Decay(PLACE, S, 1.0), "species": S},
+    "uptake.baseline": lambda: {"loss": LOSS, "species": S},
 }
 
 SYNAPSES: Mapping[str, Callable[[], dict[str, Any]]] = {
@@ -141,7 +143,7 @@ SYNAPSES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "glutamate_receptors.Receptor.follow": lambda: {"times": TIMES, "glutamate": COURSE, "states": ["O"]},
     "plasticity.calcium_rule.time_above": lambda: {"instants": [0.1, 0.2], "jumps": [1.0, 1.0]},
     "postsynaptic.with_neurons": lambda: {"mesh": MESH, "neuron": [0]},
-    "postsynaptic.Pattern.neurons": lambda: {"self": REGULAR},
+    "postsynaptic.Pattern.neurons": lambda: {"self": TONIC},
     "release.paired_pulse_ratio": lambda: {"U": 0.5, "interval": 0.1},
     "release.steady_release": lambda: {"U": 0.5},
     "spikes.bursts": lambda: {"count": 2, "size": 3, "rate": 100.0, "interval": 0.5, "start": 0.1},
@@ -180,6 +182,7 @@ GEOMETRY: Mapping[str, Callable[[], dict[str, Any]]] = {
     "clusters.cluster_sites": lambda: {"membrane": CELL["plasma membrane"]},
     "junctions.with_junctions_at": lambda: {"mesh": CELL_WITH_ER, "elements": np.array([0])},
     "discretise.discretise": lambda: {"shape": BALL}, "quality.quality_report": lambda: {"tets": BALL},
+    "potential.cable": lambda: {"mesh": CELL, "membranes": ("plasma membrane",), "axis": (1.0, 0.0, 0.0)},
     "place.Mesh.of": lambda: {"places": (PLACE,)},
     "place.Mesh.with_places": lambda: {"self": CELL, "places": (ECS,)},
     "place.Mesh.with_points": lambda: {"self": MESH, "name": "more", "positions": [(0.5, 0.5, 0.5)],
@@ -194,9 +197,9 @@ CALLS: Mapping[str, Callable[[], dict[str, Any]]] = {
     **{f"{room}.{name}": given for room, calls in (
         ("analysis", ANALYSIS), ("mechanisms", MECHANISMS), ("synapses", SYNAPSES), ("observe", OBSERVED),
         ("geometry", GEOMETRY)) for name, given in calls.items()},
-    "model.Model.with_mechanisms": lambda: {"self": Model([S]), "mechanisms": (Decay(PLACE, S, 1.0),)},
-    "model.Model.without": lambda: {"self": Model([S], [Decay(PLACE, S, 1.0)]), "kinds": (Decay,)},
-    "simulate.simulate": lambda: {"model": Model([S], [Decay(PLACE, S, 1.0)]), "until": 1e-3, "watch": [mean(S)]},
+    "model.Model.with_mechanisms": lambda: {"self": Model([S, GONE]), "mechanisms": (LOSS,)},
+    "model.Model.without": lambda: {"self": Model([S, GONE], [LOSS]), "kinds": (Conversion,)},
+    "simulate.simulate": lambda: {"model": Model([S, GONE], [LOSS]), "until": 1e-3, "watch": [mean(S)]},
 }
 
 IN_RATES = "a law within `rates`, called at each step with what the engine holds; the class checked its numbers"
@@ -226,8 +229,9 @@ EXEMPT: Mapping[str, str] = {
     **{f"synapses.{name}": CHECKED_BEFORE for name in (
         "spikes.Timetable.of", "plasticity.pairs.PairedSpikes.of", "network.trains_of")},
     "synapses.spikes.check_trains": CHECK, "synapses.plasticity.pairs.check_pairs": CHECK,
-    **{f"synapses.spike_files.{name}": "tests/test_spike_files.py has files for it" for name in
-       ("read_spikes", "write_spikes")},
+    "scenarios.parts.potassium_tissue.gains": IN_RATES,
+    **{f"scenarios.parts.{name}": "called by reports with what they have made, such as axes of a figure" for name in (
+        "release_report.draw_field", "release_report.colour_bar", "report.headline", "report.write")},
     **{f"geometry.{name}": CHECKED_BEFORE for name in (
         "contact.touched", "contact.to_concentration", "contact.per_measure", "contact.meet",
         "discretise.volume_place", "discretise.lumped", "grid.laid_through", "interpolate.among",
@@ -251,6 +255,7 @@ EXEMPT: Mapping[str, str] = {
 }
 
 LONG: tuple[str, ...] = (
+    "synapses.spike_files.read_spikes", "synapses.spike_files.write_spikes",
     "geometry.cleft.cleft", "geometry.tripartite.tripartite", "geometry.lumen.resolved_lumen",
     "geometry.potential.isopotential", "geometry.potential.cable", "geometry.junctions.with_junctions")
 """Functions whose valid calls are those of their own tests: here they only refuse what is no value."""
@@ -276,4 +281,26 @@ MEANT: Mapping[tuple[str, str, str], str] = {
     **{(name, "t", "-1"): "any time" for name in ("settled", "epsilon")},
     ("expected_synapses", "volume", "wrong shape"): "several",
     ("reached", "positions", "wrong shape"): "two positions",
+    ("validity", "distance", "inf"): "any distance", ("at", "positions", "wrong shape"): "two positions",
+    **{(name, "rate", "wrong shape"): "several" for name in ("release", "drive", "holding")},
+    **{(name, "current", "-1"): "inhibition" for name in ("drive", "steady", "gain", "response", "neurons")},
+    **{("response", "frequency", bad): "any frequency" for bad in ("-1", "wrong shape")},
+    ("per_pair", "lag", "-1"): "the neuron fires first",
+    **{("paired_pulse_ratio", name, "wrong shape"): "several" for name in ("U", "interval")},
+    ("ion_flux", "current", "-1"): "inward", ("ion_flux", "valence", "-1"): "an anion",
+    ("ion_flux", "current", "wrong shape"): "several",
+    ("band", "values", "wrong shape"): "two seeds", ("charge", "side", "-1"): "outside",
+    ("experiment", "current", "-1"): "inhibition", ("plane_of", "z", "-1"): "a position",
+    **{("experiment", name, "wrong shape"): "several, as the mesh has" for name in ("current", "rate")},
+    ("mechanisms", "receptors", "wrong shape"): "the places of the mesh say how many",
+    **{(name, "synapses", "wrong shape"): "two positions" for name in ("to_process", "coverage", "tripartite")},
+    ("changes", "slow", "wrong shape"): "several, as the bench has",
+    ("calcium_changes", "lag", "-1"): "the neuron fires first", ("around", "values", "wrong shape"): "two instants",
+    ("mechanisms", "post", "wrong shape"): "refused as the train of neuron 0",
+    ("turned", "before", "-1"): "a change may be negative",
+    ("write_spikes", "trains", "wrong shape"): "two trains of three spikes",
+    ("stretched_edges", "lower", "-1"): "a position",
+    ("contains", "positions", "wrong shape"): "two positions",
+    ("with_points", "positions", "wrong shape"): "two positions",
+    ("pool", "centres", "wrong shape"): "two positions",
 }

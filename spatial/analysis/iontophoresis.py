@@ -166,7 +166,7 @@ def fit(predict: Callable[[Floats], Floats], measured: Floats, start: Mapping[st
     for name, error in errors.items():
         if error > UNCERTAIN:
             warnings.warn(f"{name} is not identified by these traces: its standard error is {100 * error:.2g} %; "
-                          "record earlier and later times, or more distances", NotIdentified, stacklevel=2)
+                          "record earlier and later times, or more distances", NotIdentified, stacklevel=3)
     residual = float(np.sqrt(np.mean((curves - measured) ** 2))) / scale
     return Fit(dict(zip(start, np.exp(found.x).tolist(), strict=True)), errors, residual, curves)
 

@@ -151,9 +151,10 @@ class Place:
 
         A place of bricks or tetrahedra contains what these contain, with their faces; any other its bounding box.
         """
+        points = checks.positions(f"positions in {self.name!r}", positions)
         if len(self.sides):
-            return in_bricks(self.centres, self.sides, np.atleast_2d(positions))
-        return in_cells(self.centres, self.cells, np.atleast_2d(positions))
+            return in_bricks(self.centres, self.sides, points)
+        return in_cells(self.centres, self.cells, points)
 
     def check_contains(self, positions: Floats, what: str) -> None:
         """Raise `InputError` naming the first position that lies outside, and the place's extent."""
@@ -259,8 +260,8 @@ class Mesh(Mapping[str, Place]):
         return cls(_named(places))
 
     def __getitem__(self, name: str) -> Place:
-        if name not in self.places:
-            raise InputError(f"no place {name!r} in this mesh; it has {sorted(self.places)}")
+        if not isinstance(name, str) or name not in self.places:
+            raise InputError(f"no place {checks.shown(name)} in this mesh; it has {sorted(self.places)}")
         return self.places[name]
 
     def __contains__(self, name: object) -> bool:
@@ -294,6 +295,7 @@ class Mesh(Mapping[str, Place]):
         touched = checks.listed(f"{name}: touching", touching, 'touching=["cytosol"]')
         if not touched:
             raise InputError(f"{name}: touching is empty; name the place that the points lie in")
+        checks.positive(f"{name}: measure", measure)
         self[touched[0]].check_contains(centres, what=name)
         self[touched[0]].warn_of_crowd(centres, name)
         touches = {other: self[other].nearest(centres) for other in touched}
@@ -309,7 +311,7 @@ class Mesh(Mapping[str, Place]):
 
     def touching(self, name: str, other: str, index: Ints) -> "Mesh":
         """This mesh with each element of place `name` also touching element `index` of `other`."""
-        place = self[name]
+        place, _ = self[name], self[other]
         return self.with_places(replace(place, touches={**place.touches, other: index}))
 
 
@@ -317,6 +319,8 @@ def _named(places: Sequence[Place]) -> dict[str, Place]:
     """Places by name. Raises `InputError` for two of one name."""
     named = dict[str, Place]()
     for place in places:
+        if not isinstance(place, Place):
+            raise InputError(f"a mesh is made of places, not of {checks.shown(place)}; `grid` makes one")
         if place.name in named:
             raise InputError(f"two places of a mesh are called {place.name!r}, {named[place.name]!r} and {place!r}; "
                              "give each a name of its own")

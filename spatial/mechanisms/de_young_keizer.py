@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from spatial import checks
-from spatial.checks import arguments, sized
+from spatial.checks import arguments, shaped, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import s, uM, um
@@ -89,5 +89,6 @@ class DeYoungKeizer:
 @arguments(not_negative=("parts",))
 def state_species(where: Place, parts: Floats) -> tuple[Species, ...]:
     """The species of the eight states, starting from (8,) parts of all subunits."""
+    shaped("state_species: parts", parts, (len(STATES),), "one for each state")
     return tuple(Species(f"IP3R {name}", where, float(part), scale=1.0, unit="1")
                  for name, part in zip(STATES, parts, strict=True))

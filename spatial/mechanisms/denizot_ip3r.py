@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from spatial import checks
-from spatial.checks import arguments
+from spatial.checks import arguments, shaped
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import molecule, s, uM
@@ -84,6 +84,7 @@ class DenizotIP3R:
 @arguments(not_negative=("receptors",))
 def state_species(where: Place, receptors: Floats) -> tuple[Species, ...]:
     """The species of the eight states, starting from (8,) receptors [1/um^2 on a membrane, 1 at points]."""
+    shaped("state_species: receptors", receptors, (len(STATES),), "one for each state")
     return tuple(Species(f"IP3R {name}", where, float(part), unit="1/um^2" if where.dimension == 2 else "1",
                          scale=float(np.sum(receptors)) or None)
                  for name, part in zip(STATES, receptors, strict=True))

@@ -48,7 +48,7 @@ class Indicator:
     @by_annotation
     def shining(self, free: Floats, bound: Floats) -> Floats:
         """The concentration [uM] of bound indicator alone that would give the same light."""
-        shaped("Indicator.shining: bound", bound, np.shape(free), "one for each of the free")
+        shaped("Indicator.shining: bound", bound, (len(free),), "one for each of the free")
         return bound + self.brightness_free * free
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import arguments, by_annotation
+from spatial.checks import InputError, arguments, by_annotation, shaped
 from spatial.compiled import compiled
 from spatial.draws import address_of, generator_at
 from spatial.geometry.place import Floats, Ints, Place
@@ -299,6 +299,9 @@ def _walk(counts: Ints, clocks: Floats, rates: Floats, start: Ints, end: Ints, o
 @arguments(not_negative=("channels", "calcium", "ip3"))
 def at_rest(scheme: Scheme, channels: Ints, calcium: float, ip3: float, rng: np.random.Generator) -> Ints:
     """(n, states) numbers drawn from the steady state at constant Ca2+ and IP3 [uM], for (n,) channels at points."""
+    shaped("at_rest: channels", channels, ("n",))
+    if np.asarray(channels).dtype.kind not in "iu":
+        raise InputError("at_rest: channels must be an array of integers, the number at each point")
     units = channels * scheme.together
     return rng.multinomial(units, scheme.at_rest(calcium, ip3))
 

@@ -19,7 +19,7 @@ from scipy.stats import t as student
 
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, arguments, by_annotation, fraction, shaped
 from spatial.geometry.grid import ThroughTheCell
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh
@@ -159,7 +159,7 @@ def place_again(settings: HeterosynapticSettings) -> Neighbourhood:
         return place_of(settings)
 
 
-@by_annotation
+@arguments(not_negative=("seed", "active"))
 def case(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed: int, active: int) -> Experiment:
     """One run's experiment."""
     changed = replace(settings.tripartite, **BLOCKS[block])
@@ -235,7 +235,7 @@ def frames(settings: HeterosynapticSettings) -> Floats:
     return np.linspace(0.0, settings.tripartite.duration, _FRAMES)
 
 
-@by_annotation
+@arguments(not_negative=("seed", "active"))
 def run(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed: int, active: int,
         keep: bool = False) -> Run:
     """One run."""
@@ -265,6 +265,7 @@ class Band:
 @by_annotation
 def band(values: Floats, level: float = 0.95) -> Band:
     """Of (seeds, ...) values."""
+    fraction("band: level", level)
     n = len(values)
     if n < FEWEST:
         return Band(values[0], np.full(values.shape[1:], np.nan))
@@ -283,6 +284,8 @@ def binned(values: Floats, x: Floats, edges: Floats) -> tuple[Floats, Band]:
 
     Values are averaged in a bin for each seed before the interval over seeds is taken.
     """
+    shaped("binned: edges", edges, ("k",))
+    shaped("binned: values", values, np.shape(x), "one for each x")
     inside = [(x >= low) & (x < high) for low, high in pairwise(edges)]
     used = [one for one in inside if one.any()]
     means = np.stack([values[:, one].mean(axis=1) for one in used], axis=1)

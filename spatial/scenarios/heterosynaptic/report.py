@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from spatial.analysis.spread import apparent_diffusion, length_constant
-from spatial.checks import by_annotation
+from spatial.checks import by_annotation, shaped
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.slices import surface_of
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -197,6 +197,7 @@ def _left(found: Heterosynaptic, values: Floats, block: str) -> str:
 @by_annotation
 def told(values: Floats) -> str:
     """Mean of (seeds,) values [%] and half the width of its interval, which is told if it includes 0."""
+    shaped("told: values", values, ("n",))
     found, seeds = band(values), len(values)
     text = f"{float(found.mean):.2g}".replace("-", "−")
     if np.isnan(found.half):

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.analysis.gain import transfer
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.clearance import Conversion
@@ -74,18 +74,19 @@ def cases(settings: HomeostasisSettings) -> dict[str, MeanField]:
             BOTH: replace(settings.loop, buffering=settings.buffering)}
 
 
-@by_annotation
+@arguments(above_zero=("n",))
 def apart(loop: MeanField, n: int) -> Mesh:
     """n pieces of ECS of 1 um^3 that do not touch, each with a neuron."""
     return with_neurons(pool("ecs", np.full(n, 1 * um3)), loop, np.arange(n), 1 * um3)
 
 
-@by_annotation
+@arguments(not_negative=("elements", "share"))
 def with_neurons(ecs: Place, loop: MeanField, elements: ArrayLike, share: float) -> Mesh:
     """ECS with the membrane of a neuron at each of these elements, for a `share` [um^3] of ECS each, and a ledger.
 
     Spread evenly over that share, K+ rises in balance by what the loop says per Hz.
     """
+    shaped("with_neurons: elements", elements, ("k",))
     here = np.asarray(elements, np.int64)
     membrane = Place(MEMBRANE, 2, np.full(len(here), area_per_ecs(loop) * share), ecs.centres[here],
                      touches={"ecs": here, LEDGER: np.zeros(len(here), np.int64)})
@@ -98,7 +99,7 @@ def area_per_ecs(loop: MeanField) -> float:
     return loop.potassium / (RateNeuron.g_K * RateNeuron.per_spike * loop.tau_K)
 
 
-@by_annotation
+@arguments(not_negative=("rate",), above_zero=("duration",))
 def experiment(mesh: Mesh, loop: MeanField, current: ArrayLike, rate: ArrayLike = 0.0,
                duration: float = 60 * s) -> Experiment:
     """Neurons that get an input I each, and start from a rate [Hz] each with all in balance with it: K+, adenosine, p.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.checks import by_annotation
+from spatial.checks import arguments
 from spatial.geometry.place import Floats, Mesh
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, weighted_size, weighted_sum
@@ -55,7 +55,7 @@ class Experiment:
         checks.kinds(self)
 
 
-@by_annotation
+@arguments(not_negative=("before",))
 def after(before: float, progress: Progress | None) -> Progress | None:
     """What tells of a run that begins when others have simulated `before` [s], as one long run."""
     return progress and (lambda t, dt: progress(before + t, dt))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
-from spatial.checks import by_annotation
+from spatial.checks import by_annotation, shaped
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
 from spatial.mechanisms.ion_leak import CHLORIDE, IonLeak
@@ -145,6 +145,8 @@ def charge(ions: Sequence[Species], V: Species, side: int = 1) -> dict[Species, 
 @by_annotation
 def potentials(area: Floats, centres: Floats) -> Place:
     """A potential for each piece of a syncytium, with membrane of `area` [um^2], which no conductance joins."""
+    shaped("potentials: area", area, ("k",))
+    shaped("potentials: centres", centres, (len(area), 3))
     return Place(POTENTIAL, 0, CAPACITANCE * area, centres)
 
 
@@ -154,11 +156,14 @@ def lined(name: str, of: Place, area: Floats, chosen: Ints, touches: dict[str, I
 
     It touches what `of` touches, or `of` itself if that is a whole, and `touches` (n,) elements of other places.
     """
+    shaped("lined: area", area, ("k",))
+    shaped("lined: chosen", chosen, ("m",))
     beside = dict(of.touches) or {of.name: np.arange(len(of))}
     return Place(name, 2, area[chosen], of.centres[chosen],
                  touches={other: index[chosen] for other, index in {**beside, **touches}.items()})
 
 
+@by_annotation
 def flow(name: str, mechanisms: Sequence[Mechanism], potassium: Sequence[Species],
          part: dict[str, Floats] | None = None) -> Probe:
     """What mechanisms take of K+ outside [uM um^3/s]; `part` (n,) of a place's elements counts, by default all."""

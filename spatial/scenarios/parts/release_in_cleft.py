@@ -11,7 +11,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.analysis.escape import escape_times
-from spatial.checks import by_annotation
+from spatial.checks import by_annotation, shaped
 from spatial.geometry.cleft import FAR, PSD, SEAL_MEMBRANE, Cleft, cleft
 from spatial.geometry.discretise import discretise
 from spatial.geometry.open_boundary import far_permeability
@@ -239,6 +239,8 @@ def time_to_rim(release: Release) -> float:
 @by_annotation
 def decay(times: Floats, values: Floats) -> float:
     """Time [s] from the peak until values first are 1/e of it, interpolated; nan if they never are."""
+    shaped("decay: times", times, ("k",))
+    shaped("decay: values", values, (len(times),), "one for each time")
     top = int(values.argmax())
     low = np.flatnonzero(values[top:] <= values[top] / np.e)
     if not len(low):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial import checks
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.bricks import graded_grid, stretched_edges
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
@@ -69,7 +69,7 @@ class SlicedProcess:
         return Tree(np.concatenate(nodes), np.concatenate(parents).astype(np.int64), radii)
 
 
-@by_annotation
+@arguments(not_negative=("synapses",))
 def sliced_neighbourhood(shape: SlicedProcess, synapses: int, rng: np.random.Generator) -> Neighbourhood:
     """The process in tissue, and so many synapses around it at random, each in the middle of a brick, in no order.
 
@@ -121,7 +121,7 @@ def to_process(mesh: Mesh, synapses: Floats) -> Floats:
     return np.asarray(cKDTree(mesh[PLASMA_MEMBRANE].centres).query(synapses)[0])
 
 
-@by_annotation
+@arguments(above_zero=("within",))
 def coverage(mesh: Mesh, synapses: Floats, within: float = NEARBY) -> Floats:
     """(k,) area of the astrocyte's membrane within a distance of each synapse, per volume of that ball [1/um].
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spatial import checks
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.cleft import FAR, PSD, cleft
 from spatial.geometry.discretise import discretise
 from spatial.geometry.open_boundary import SURROUND, passage_permeability, surround
@@ -242,7 +242,7 @@ def findings(observed: Observed) -> dict[str, float]:
     return {name: float(value) for name, value in {**found, **shares(observed, end)}.items()}
 
 
-@by_annotation
+@arguments(above_zero=("until",))
 def shares(observed: Observed, until: float) -> dict[str, float]:
     """Where the K+ released in the active tissue is `until` then [% of it]; negative: more than before came back."""
     recording, released = observed.recording, _released(observed.burst, until)

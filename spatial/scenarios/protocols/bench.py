@@ -12,7 +12,7 @@ import numpy as np
 
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
@@ -118,7 +118,7 @@ class Observed:
         return np.asarray(np.linalg.norm(centres - centres[ACTIVE], axis=1))
 
 
-@by_annotation
+@arguments(not_negative=("seed",))
 def observe(case: Case, seed: int = 0, progress: Progress | None = None) -> Observed:
     """Run a case. Equal seeds place release sites and receptors alike; which vesicles fuse is drawn anew."""
     experiment = prepared(case, np.random.default_rng([seed, 1]))

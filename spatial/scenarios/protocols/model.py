@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats
 from spatial.scenarios.parts.report import Row
 from spatial.scenarios.protocols.bench import (
@@ -86,7 +86,7 @@ def seeds(settings: ProtocolSettings, name: str) -> range:
     return range(1 if name in _ONCE else settings.seeds)
 
 
-@by_annotation
+@arguments(above_zero=("rate",))
 def pair_rate(rate: float) -> str:
     """What the run of pairs at a rate [Hz] is called."""
     return f"pairs at {rate:g} Hz"
@@ -183,6 +183,8 @@ def course(times: Floats, probability: Floats) -> Row:
 
     nan where it has not fallen, or not come back half-way before the end.
     """
+    shaped("course: times", times, ("k",))
+    shaped("course: probability", probability, (len(times),), "one for each time")
     depth = 100 * (1 - probability / probability[0])
     lowest = int(depth.argmax())
     half = depth[lowest] / 2
@@ -212,12 +214,13 @@ def metaplasticity(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     return rows
 
 
-@by_annotation
+@arguments(not_negative=("delays",))
 def slow_after(run: Observed, delays: Floats) -> Floats:
     """(k,) the slow signal of the active synapse at (k,) delays [s] after the last spike [uM].
 
     Beyond the end of the run it decays, for adenosine has gone by then.
     """
+    shaped("slow_after: delays", delays, ("k",))
     times, slow = run.recording.times - run.case.trains[ACTIVE][-1], run.recording[SLOW][:, ACTIVE]
     return np.interp(delays, times, slow) * np.exp(-np.maximum(delays - times[-1], 0.0) / run.case.slow)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatial.checks import by_annotation
+from spatial.checks import by_annotation, shaped
 from spatial.geometry.place import Floats
 from spatial.output.figures import ACTIVE as ACTIVE_COLOUR
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
@@ -243,6 +243,7 @@ def _metaplasticity(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: Pro
 @by_annotation
 def turned(before: float, soonest: Floats) -> str:
     """What (seeds,) weight changes by the first test after bursts all have in common, against that `before`."""
+    shaped("turned: soonest", soonest, ("k",))
     if (soonest < 0).all():
         return "After bursts the same test depresses"
     if (soonest < before).all():

@@ -10,7 +10,7 @@ import numpy as np
 from spatial import checks
 from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
 from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.surfaces import ER_MEMBRANE, PLASMA_MEMBRANE
 from spatial.observe.frames import Film, Highest, Only, Together
@@ -102,7 +102,7 @@ def event_table(puffs: Puffs, settings: PuffSettings, observed: Observed) -> lis
     return found
 
 
-@by_annotation
+@arguments(not_negative=("seed",))
 def results(folder: Path, puffs: Puffs, settings: PuffSettings, seed: int, progress: Progress | None) -> Observed:
     """Compute, and write every file into the folder."""
     with FieldsFile(folder / "fields.vtkhdf", puffs.experiment.film) as fields:

@@ -23,7 +23,7 @@ from spatial.analysis.spread import (
     poisson_synapses,
     reach,
 )
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.place import Floats
 from spatial.geometry.shells import rings
 from spatial.observe.frames import Film, Together
@@ -138,7 +138,7 @@ def _asked(cases: Iterable[Spread], progress: Progress | None) -> Iterator[Heard
         before += case.experiment.duration
 
 
-@by_annotation
+@arguments(not_negative=("separation",))
 def two_sources(heard: Heard, separation: float) -> Overlap:
     """Where two equal releases at the same time, so far apart [um], are heard; clearance is taken as unsaturated."""
     some = slice(None, None, max(1, len(heard.rise) // _FRAMES_OF_TWO))
@@ -181,7 +181,7 @@ def row(heard: Heard) -> dict[str, Any]:
             "synapses expected": heard.synapses}
 
 
-@by_annotation
+@arguments(not_negative=("seed",))
 def table(base: Sequence[Heard], swept: Sequence[Heard], seed: int) -> list[dict[str, Any]]:
     """Rows of the releases asked for, with drawn synapses and two sources, and after them those of the sweep."""
     rng, rows = np.random.default_rng([seed, 1]), []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
@@ -62,7 +62,7 @@ def inhibition(around: Extracellular, settings: Settings) -> A1Inhibition:
     return A1Inhibition(held(settings.adenosine_held, around.adenosine))
 
 
-@by_annotation
+@arguments(not_negative=("at",))
 def held(at: float | None, species: Species) -> Held:
     """The number at which a field is held, or the field itself."""
     return species if at is None else at
@@ -83,7 +83,7 @@ def synapses_at_rest(where: Place) -> SynapseStates:
         weight=state("weight change", scale=1e-3, signed=True))
 
 
-@by_annotation
+@arguments(not_negative=("active",))
 def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.Generator,
                active: int = 0) -> Experiment:
     """The experiment on a mesh with cytosol, er and ecs, their membranes, neuropil and a far boundary.

@@ -14,7 +14,7 @@ from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.analysis.iontophoresis import TMA, Fit, fit, sealed_box
 from spatial.analysis.tortuosity import AXES, Block, isotropic, steady_tortuosity
-from spatial.checks import InputError, by_annotation, positive
+from spatial.checks import InputError, arguments, by_annotation, positive
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
@@ -50,7 +50,7 @@ class Traces:
         return np.asarray(np.linalg.norm(self.positions - self.source, axis=1))
 
 
-@by_annotation
+@arguments(above_zero=("sources", "electrodes", "D", "relative"))
 def virtual_iontophoresis(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: int = 150, D: float = TMA,
                           relative: float = _RELATIVE) -> tuple[Traces, ...]:
     """Traces around `sources` random points of a block, simulated.
@@ -155,7 +155,7 @@ class Measured:
         return TISSUE / self.isotropic
 
 
-@by_annotation
+@arguments(above_zero=("sources", "electrodes"))
 def measure(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: int = 150) -> Measured:
     """alpha and lambda of a block, by a steady gradient and by virtual iontophoresis."""
     traces = virtual_iontophoresis(of, rng, sources, electrodes)
