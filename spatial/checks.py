@@ -161,7 +161,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 
 def _is_default(value: Any, parameter: inspect.Parameter) -> bool:
     """Whether a number is what it is by default."""
-    return np.ndim(value) == 0 and isinstance(value, (int, float)) and value == parameter.default
+    return isinstance(value, (int, float)) and bool(value == parameter.default)
 
 
 def _asks_for_numbers(value: Any, annotation: Any) -> bool:

@@ -19,7 +19,7 @@ from test_bad_numbers import BAD, example, made, parts_of
 from valid_calls import CALLS, EXEMPT, LONG, MEANT, NAN_SAYS
 
 import spatial
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, shaped
 from spatial.model import Concentrations
 
 OTHER_ROOMS = {
@@ -148,6 +148,35 @@ def wrong_answers(name: str) -> Iterator[str]:
                 yield f"{argument} = {bad}: accepted"
             elif holds_nan(result) and name not in NAN_SAYS:
                 yield f"{argument} = {bad}: the result holds nan"
+
+
+@arguments(numbers=("any_sign",), not_negative=("rates",), above_zero=("D",), may_be_nan=("seen",))
+def taken(count: int = 1, any_sign: Any = 0.0, rates: Any = None, D: float = 1.0, seen: Any = None,
+          field: "np.ndarray[Any, Any] | None" = None, until: float = np.inf) -> tuple[Any, ...]:
+    return count, any_sign, rates, D, seen, field, until
+
+
+def test_a_whole_number_arrives_as_one_and_numbers_keep_their_signs():
+    assert isinstance(taken(3.0)[0], int)
+    assert taken(any_sign=-2.0, until=np.inf)[1] == -2.0
+    assert taken(seen=[np.nan])[4] == [np.nan]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), [
+    ("count", 1.5, "is 1.5; it must be a whole number"), ("any_sign", "1", "is '1'; it must be a finite number"),
+    ("any_sign", None, "is None; it must be a finite number"),
+    ("rates", [1.0, -1.0], "is -1; it must be a finite number >= 0"),
+    ("D", 0.0, "is 0; it must be a finite number > 0"), ("field", "text", "is 'text'; it must be"),
+    ("field", np.array([np.inf]), "is inf; it must be a finite number"), ("until", np.nan, "is nan; it must be")])
+def test_an_argument_is_named_with_what_would_be_right(name, value, told):
+    with pytest.raises(InputError, match=f"^taken: {name} {told}"):
+        taken(**{name: value})
+
+
+def test_a_shape_is_told_with_letters_for_any_length():
+    shaped("f: values", np.ones((4, 3)), ("k", 3))
+    with pytest.raises(InputError, match=r"^f: values has shape \(2,\); it must be \(k, 3\), x, y and z$"):
+        shaped("f: values", np.ones(2), ("k", 3), "x, y and z")
 
 
 def test_the_functions_are_found_and_what_is_exempt_is_there():

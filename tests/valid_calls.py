@@ -163,7 +163,8 @@ OBSERVED: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 GEOMETRY: Mapping[str, Callable[[], dict[str, Any]]] = {
-    "bricks.graded_grid": lambda: {"name": "ecs", "edges": [EDGES] * 3, "volume_fraction": 0.2, "tortuosity": 1.6},
+    "bricks.graded_grid": lambda: {"name": "ecs", "edges": [EDGES, EDGES, EDGES[:2]], "volume_fraction": 0.2,
+                                   "tortuosity": 1.6},
     "bricks.stretched_edges": lambda: {"lower": -1.0, "upper": 1.0, "spacing": 0.5, "reach": 2.0, "growth": 1.5},
     "grid.grid": lambda: {"name": "ecs", "lower": (0, 0, 0), "upper": (1, 1, 1), "spacing": 0.5,
                           "volume_fraction": 0.2, "tortuosity": 1.6},

@@ -137,7 +137,7 @@ class Fit:
         return self.values[name]
 
 
-@arguments(not_negative=("weight",))
+@arguments(not_negative=("weight",), may_be_nan=("measured",))
 def fit(predict: Callable[[Floats], Floats], measured: Floats, start: Mapping[str, float],
         weight: Floats | float = 1.0) -> Fit:
     """Fit `predict`, which makes traces of the parameters in the order of `start`, to `measured`.
@@ -171,7 +171,7 @@ def fit(predict: Callable[[Floats], Floats], measured: Floats, start: Mapping[st
     return Fit(dict(zip(start, np.exp(found.x).tolist(), strict=True)), errors, residual, curves)
 
 
-@arguments(above_zero=("distances",))
+@arguments(above_zero=("distances",), may_be_nan=("traces",))
 def fit_endless(distances: Sequence[float] | Floats, times: Floats, traces: Floats, flux: float, D: float = TMA,
                 loss: bool = False, off: float = np.inf) -> Fit:
     """The "alpha" and "lambda", and with `loss` the "k" [1/s], of tissue without bounds from `traces` [uM].

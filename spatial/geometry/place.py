@@ -151,7 +151,10 @@ class Place:
 
         A place of bricks or tetrahedra contains what these contain, with their faces; any other its bounding box.
         """
-        points = checks.positions(f"positions in {self.name!r}", positions)
+        points = np.atleast_2d(positions)
+        if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != 3:
+            raise InputError(f"positions in {self.name!r}: they have shape {points.shape}; give (k, 3) numbers, x, y "
+                             "and z of each")
         if len(self.sides):
             return in_bricks(self.centres, self.sides, points)
         return in_cells(self.centres, self.cells, points)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.synapses.spikes import check_trains
 from spatial.units import ms, s
@@ -25,7 +25,7 @@ Spikes = tuple[Floats, Floats]
 """(k,) times [s] and (k,) the number of the neuron that each is of."""
 
 
-@by_annotation
+@arguments(may_be_nan=("between",))
 def read_spikes(path: str | Path, neurons: range | None = None, between: tuple[float, float] | None = None,
                 population: str | None = None) -> tuple[Floats, ...]:
     """The spike trains [s] in a file, one for each of these `neurons`.

@@ -262,7 +262,7 @@ class Band:
         checks.kinds(self)
 
 
-@by_annotation
+@arguments(may_be_nan=("values",))
 def band(values: Floats, level: float = 0.95) -> Band:
     """Of (seeds, ...) values."""
     fraction("band: level", level)
@@ -278,7 +278,7 @@ def silent(found: Heterosynaptic) -> NDArray[np.bool_]:
     return ~np.eye(len(found.synapses), dtype=bool)
 
 
-@by_annotation
+@arguments(may_be_nan=("values", "x"))
 def binned(values: Floats, x: Floats, edges: Floats) -> tuple[Floats, Band]:
     """Middles of bins of (k, k) or other `x`, and the band of (seeds, same shape) values in each that has any.
 

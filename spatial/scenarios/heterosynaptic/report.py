@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from spatial.analysis.spread import apparent_diffusion, length_constant
-from spatial.checks import by_annotation, shaped
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.slices import surface_of
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -194,7 +194,7 @@ def _left(found: Heterosynaptic, values: Floats, block: str) -> str:
     return f"; {block} leaves {f'at most {PERCENT * most:.1g} %' if most else 'nothing'} of it"
 
 
-@by_annotation
+@arguments(may_be_nan=("values",))
 def told(values: Floats) -> str:
     """Mean of (seeds,) values [%] and half the width of its interval, which is told if it includes 0."""
     shaped("told: values", values, ("n",))

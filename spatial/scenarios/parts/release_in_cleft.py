@@ -11,7 +11,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.analysis.escape import escape_times
-from spatial.checks import by_annotation, shaped
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.cleft import FAR, PSD, SEAL_MEMBRANE, Cleft, cleft
 from spatial.geometry.discretise import discretise
 from spatial.geometry.open_boundary import far_permeability
@@ -236,7 +236,7 @@ def time_to_rim(release: Release) -> float:
     return float(escape_times(ecs, release.settings.D, np.flatnonzero(out))[mesh[VESICLE].touches["ecs"]][0])
 
 
-@by_annotation
+@arguments(may_be_nan=("values",))
 def decay(times: Floats, values: Floats) -> float:
     """Time [s] from the peak until values first are 1/e of it, interpolated; nan if they never are."""
     shaped("decay: times", times, ("k",))

@@ -177,7 +177,7 @@ def depression(runs: Runs, settings: ProtocolSettings) -> list[Row]:
             for seed, run in enumerate(runs[name]) for k in range(len(run.distance)) if k != ACTIVE]
 
 
-@by_annotation
+@arguments(may_be_nan=("probability",))
 def course(times: Floats, probability: Floats) -> Row:
     """Depth [%], and when it is half of it on the way down and up again [s], of a (k,) fall of release at (k,) times.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
-from spatial.checks import arguments, by_annotation, shaped
+from spatial.checks import arguments, shaped
 from spatial.geometry.place import Floats, Place
 from spatial.model import Species
 from spatial.scenarios.parts.settings import SYNAPSES
@@ -109,7 +109,7 @@ def _drift(rule: CalciumRule, c: dict[Species, Floats], dt: Floats) -> Floats:
     return gain
 
 
-@by_annotation
+@arguments(may_be_nan=("changes",))
 def crossover(rates: Floats, changes: Floats) -> float:
     """The rate [Hz] at which weight changes turn from negative to positive; nan if they do not, or more than once."""
     shaped("crossover: rates", rates, ("k",))

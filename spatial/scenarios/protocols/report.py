@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatial.checks import by_annotation, shaped
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats
 from spatial.output.figures import ACTIVE as ACTIVE_COLOUR
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
@@ -240,7 +240,7 @@ def _metaplasticity(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: Pro
               transform=axes.transAxes)
 
 
-@by_annotation
+@arguments(may_be_nan=("soonest",))
 def turned(before: float, soonest: Floats) -> str:
     """What (seeds,) weight changes by the first test after bursts all have in common, against that `before`."""
     shaped("turned: soonest", soonest, ("k",))

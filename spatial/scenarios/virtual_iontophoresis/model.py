@@ -50,7 +50,7 @@ class Traces:
         return np.asarray(np.linalg.norm(self.positions - self.source, axis=1))
 
 
-@arguments(above_zero=("sources", "electrodes", "D", "relative"))
+@arguments(above_zero=("D", "relative"))
 def virtual_iontophoresis(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: int = 150, D: float = TMA,
                           relative: float = _RELATIVE) -> tuple[Traces, ...]:
     """Traces around `sources` random points of a block, simulated.
@@ -155,7 +155,7 @@ class Measured:
         return TISSUE / self.isotropic
 
 
-@arguments(above_zero=("sources", "electrodes"))
+@by_annotation
 def measure(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: int = 150) -> Measured:
     """alpha and lambda of a block, by a steady gradient and by virtual iontophoresis."""
     traces = virtual_iontophoresis(of, rng, sources, electrodes)
