@@ -285,7 +285,7 @@ def binned(values: Floats, x: Floats, edges: Floats) -> tuple[Floats, Band]:
     Values are averaged in a bin for each seed before the interval over seeds is taken.
     """
     shaped("binned: edges", edges, ("k",))
-    shaped("binned: values", values, np.shape(x), "one for each x")
+    shaped("binned: values", values, ("seeds", *np.shape(x)), "one of each seed for each x")
     inside = [(x >= low) & (x < high) for low, high in pairwise(edges)]
     used = [one for one in inside if one.any()]
     means = np.stack([values[:, one].mean(axis=1) for one in used], axis=1)
