@@ -4,7 +4,7 @@ import inspect
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import wraps
+from functools import cache, wraps
 from pathlib import PurePath
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
@@ -106,25 +106,69 @@ def by_annotation(function: Callable[P, T]) -> Callable[P, T]:
 
     A number may be infinite where its default is. Raises `InputError` naming the function and the argument.
     """
-    @wraps(function)
-    def checked(*arguments: P.args, **named: P.kwargs) -> T:
-        signature = inspect.signature(function)
-        try:
-            given = signature.bind(*arguments, **named).arguments
-        except TypeError:
-            return function(*arguments, **named)
-        for name, value in given.items():
-            parameter, called = signature.parameters[name], f"{function.__name__}: {name}"
-            values = value if parameter.kind is parameter.VAR_POSITIONAL else (value,)
-            for each in values:
-                if not _is_of(each, parameter.annotation, None):
-                    raise InputError(f"{called} is {shown(each)}; it must be {_called(parameter.annotation)}")
-            if parameter.annotation in (float, int, ArrayLike) and not (
-                    np.ndim(value) == 0 and value == parameter.default):
-                number(called, value, may_be_negative=True)
-        return function(*arguments, **named)
+    return arguments()(function)
 
-    return checked
+
+def arguments(*, numbers: Collection[str] = (), not_negative: Collection[str] = (), above_zero: Collection[str] = (),
+              may_be_nan: Collection[str] = ()) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator: as `by_annotation`, and some arguments, by their names, have a sign.
+
+    A whole number arrives as an int, however it is written. Those named in any of the first three are numbers or arrays
+    of them whatever their annotation says: `numbers` of any sign, those `not_negative`, and those `above_zero`. None is
+    left alone where an annotation allows it. Arrays named in `may_be_nan` may hold what is not finite.
+    """
+    signed = {*numbers, *not_negative, *above_zero}
+
+    def decorated(function: Callable[P, T]) -> Callable[P, T]:
+        who = function.__qualname__.rpartition("<locals>.")[2]
+
+        @wraps(function)
+        def checked(*arguments: P.args, **named: P.kwargs) -> T:
+            signature = _signature(function)
+            try:
+                bound = signature.bind(*arguments, **named)
+            except TypeError:
+                return function(*arguments, **named)
+            for name, value in list(bound.arguments.items()):
+                parameter, called = signature.parameters[name], f"{who}: {name}"
+                values = value if parameter.kind is parameter.VAR_POSITIONAL else (value,)
+                for part in values:
+                    if not _is_of(part, parameter.annotation, None):
+                        raise InputError(f"{called} is {shown(part)}; it must be {_called(parameter.annotation)}")
+                if parameter.annotation is int:
+                    bound.arguments[name] = int(value)
+                if (value is None and parameter.annotation is not Any) or _is_default(value, parameter):
+                    continue
+                if name in signed or (name not in may_be_nan and _asks_for_numbers(value, parameter.annotation)):
+                    number(called, value, may_be_negative=name not in {*not_negative, *above_zero})
+                if name in above_zero and np.size(value) and np.min(value) <= 0:
+                    raise InputError(f"{called} is {np.min(value):g}; it must be a finite number > 0")
+            return function(*bound.args, **bound.kwargs)
+
+        return checked
+
+    return decorated
+
+
+@cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function; annotations that are text are read, if the names in them are known."""
+    try:
+        return inspect.signature(function, eval_str=True)
+    except NameError:
+        return inspect.signature(function)
+
+
+def _is_default(value: Any, parameter: inspect.Parameter) -> bool:
+    """Whether a number is what it is by default."""
+    return isinstance(value, (int, float)) and bool(value == parameter.default)
+
+
+def _asks_for_numbers(value: Any, annotation: Any) -> bool:
+    """Whether an argument holds numbers, and nothing but numbers is asked for by its annotation."""
+    if annotation is Any or annotation is inspect.Parameter.empty or isinstance(annotation, str):
+        return False
+    return annotation == ArrayLike or (_is_numeric(value) and np.size(value) > 0)
 
 
 def number(name: str, value: Any, may_be_negative: bool = False) -> None:
@@ -258,6 +302,16 @@ def each_element(name: str, value: Any, place: Any) -> None:
         raise InputError(f"{name} has shape {np.shape(value)}; {place.name!r} has {len(place)} elements")
 
 
+def shaped(name: str, value: Any, shape: tuple[int | str, ...], holds: str = "") -> None:
+    """Check that an array has a shape, in which a letter stands for any length; `holds` says what is along its axes."""
+    given = np.shape(value)
+    fits = len(given) == len(shape) and all(
+        isinstance(asked, str) or asked == length for asked, length in zip(shape, given, strict=True))
+    if not fits:
+        asked = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        raise InputError(f"{name} has shape {given}; it must be {asked}" + (f", {holds}" if holds else ""))
+
+
 def shown(value: Any) -> str:
     """Return a value as an error message shows it: its own words if they are few, else what kind of thing it is."""
     if isinstance(value, np.ndarray) and value.ndim:
@@ -295,14 +349,14 @@ def _numbers_within(value: Any) -> Iterator[Any]:
 def _is_of(value: Any, kind: Any, count: int | None) -> bool:
     """Whether a value is of the kind that an annotation says; `count` numbers may stand for one."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if kind == ArrayLike:
+        return _is_numeric(value)
     if origin in (Union, types.UnionType):
         if count is not None and float in arguments:  # an array is one number for each element
             arguments = tuple(part for part in arguments if get_origin(part) is not np.ndarray)
         return any(_is_of(value, part, count) for part in arguments)
     if kind is Any or kind is inspect.Parameter.empty:
         return True
-    if kind == ArrayLike:
-        return _is_numeric(value)
     if kind is None or kind is type(None):
         return value is None
     if kind is float:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from spatial.checks import InputError, Unusual, kinds, listed, number, positive, shown
+from spatial.checks import InputError, Unusual, by_annotation, kinds, listed, number, positive, shown
 from spatial.frozen import read_only
 from spatial.geometry.contact import check_places, meet
 from spatial.geometry.place import Floats, Place
@@ -526,10 +526,12 @@ class Model:
         copied.__dict__.update(state)
         return copied
 
+    @by_annotation
     def with_mechanisms(self, *mechanisms: Mechanism) -> "Model":
         """This model with more mechanisms."""
         return Model(self.species, (*self.mechanisms, *mechanisms), self.fipy_terms, left_out=self.left_out)
 
+    @by_annotation
     def without(self, *kinds: type) -> "Model":
         """This model without the mechanisms of these classes: a control experiment."""
         kept = [mechanism for mechanism in self.mechanisms if not isinstance(mechanism, kinds)]

@@ -66,6 +66,15 @@ def check_unknowns(model: Model, most: Any) -> None:
                       LargeRun, stacklevel=4)
 
 
+def check_ways(every: Any, at_events: Any, engine: Any, method: Any) -> None:
+    """Raise `InputError` for what says how a run goes on, and is of another kind than it must be."""
+    if np.ndim(every):
+        raise InputError(f"every is {shown(every)}; it must be one number, a time [s]")
+    _check_kind("at_events", at_events, (bool, np.bool_), "True or False", may_be_none=False)
+    _check_kind("engine", engine, str, "the name of one, such as 'spatial'", may_be_none=False)
+    _check_kind("method", method, str, "'hybrid' or 'stochastic'", may_be_none=False)
+
+
 def checked_frame_times(frame_times: Iterable[float], frames: Any, until: float) -> list[float]:
     """Return the times of frames in order. Raises `InputError` for what are no times of a run up to `until` [s]."""
     try:
@@ -122,9 +131,9 @@ def _check_watch(watch: Any) -> None:
             raise InputError(f"two probes are called {name!r}; give each its own name")
 
 
-def _check_kind(name: str, value: Any, kind: type, wanted: str) -> None:
-    """Raise `InputError` unless a value is None or of its kind."""
-    if value is not None and not isinstance(value, kind):
+def _check_kind(name: str, value: Any, kind: Any, wanted: str, may_be_none: bool = True) -> None:
+    """Raise `InputError` unless a value is of its kind, or None where that is allowed."""
+    if not (value is None and may_be_none) and not isinstance(value, kind):
         raise InputError(f"{name} is {shown(value)}; it must be {wanted}")
 
 

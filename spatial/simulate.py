@@ -37,7 +37,7 @@ from spatial.parameters import parameters_of
 from spatial.reading.averages import Averages
 from spatial.reading.read import HardlyMeant, read
 from spatial.reading.thresholds import Thresholds
-from spatial.run_arguments import check_run, checked_frame_times, probe_value
+from spatial.run_arguments import check_run, check_ways, checked_frame_times, probe_value
 from spatial.units import MOLECULES, nm
 from spatial.view import reading
 
@@ -105,6 +105,7 @@ def simulate(model: Model, until: float, watch: Sequence[Probe] = (), every: flo
     The model is read once before it runs: it warns with `HardlyMeant`, by name, of what can hardly be meant.
     """
     check_run(model, until, watch, every, seed, tolerance, frames, progress, start, electrolyte, most_unknowns)
+    check_ways(every, at_events, engine, method)
     stops = checked_frame_times(frame_times, frames, until)
     tolerance = tolerance or Tolerance()
     system = assemble(model)

@@ -1,109 +1,201 @@
-"""Functions that make meshes, probes, spikes and analyses refuse in one sentence what is no value of an argument.
+"""Every public function that users call refuses in one sentence what is no value of an argument.
 
-Each argument in turn is given nan, inf, -1, 0, a text, an array of a wrong shape and None, beside a valid call.
+The functions are found by walking the package, and each must have a valid call here: its arguments are made by their
+annotations, or given in `valid_calls.CALLS`. Each argument in turn is given nan, inf, -1, 0, a text, an array of a
+wrong shape and None: the answer is an `InputError`, or the value has a meaning that the annotation says, or `MEANT`,
+and then what comes out holds no nan.
 """
 
+import importlib
 import inspect
-from collections.abc import Callable, Mapping
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from test_bad_numbers import BAD, parts_of
+from numpy.typing import ArrayLike
+from test_bad_numbers import BAD, example, made, parts_of
+from valid_calls import CALLS, EXEMPT, LONG, MEANT, NAN_SAYS
 
 import spatial
-from spatial.analysis.escape import escape_times, mean_escape_time, slowest_decay
-from spatial.analysis.spread import (
-    apparent_diffusion,
-    expected_synapses,
-    largest_radius,
-    length_constant,
-    poisson_synapses,
-)
-from spatial.checks import InputError
-from spatial.geometry.bricks import graded_grid, stretched_edges
-from spatial.geometry.grid import grid, in_homogenised_tissue
-from spatial.geometry.place import Mesh
-from spatial.geometry.shapes import ball, box, cylinder, spine
-from spatial.geometry.shells import graded, rings, shells
-from spatial.geometry.store import with_store
-from spatial.geometry.well_mixed import pool, well_mixed
-from spatial.model import Model, Species
-from spatial.observe.probes import at, at_elements, each, local, mean, over, peak, total, weighted_size, weighted_sum
-from spatial.synapses.spikes import bursts, poisson, regular
-from spatial.units import ion_flux
+from spatial.checks import InputError, arguments, shaped
+from spatial.model import Concentrations
 
-ECS = grid("ecs", (0, 0, 0), (1, 1, 1), 0.5)
-MESH = Mesh.of(ECS).with_points("synapses", [(0.5, 0.5, 0.5)], ["ecs"])
-C, ON_SYNAPSES = Species("c", MESH["ecs"]), Species("w", MESH["synapses"])
-CELL = well_mixed({"cytosol": 1.0}, {"plasma membrane": (1.0, ["cytosol"])})
-EDGES = np.array([0.0, 1.0, 2.0])
-RNG = np.random.default_rng(0)
+OTHER_ROOMS = {
+    "_engine": "users never import from it", "__main__": "the command line", "cli": "its words are read by typer",
+    "output": "what it writes is tested where it is written", "reading": "called by `simulate` with a system",
+    "checks": "the checks themselves", "compiled": "a decorator", "draws": "called by mechanisms while they are built",
+    "frozen": "called by classes with what they checked", "parameters": "called by `simulate` and pages with a model",
+    "parts": "called by the reading of a model, with anything", "pickling": "called by `simulate` with anything",
+    "run_arguments": "the checks of `simulate` themselves", "view": "made by the engine"}
+"""What is not a function that users call, room by room."""
 
-CALLS: Mapping[Callable[..., Any], Mapping[str, Any]] = {
-    mean: {"species": C}, peak: {"species": C}, total: {"species": C}, each: {"species": C},
-    at: {"species": C, "positions": [(0.5, 0.5, 0.5)], "name": "here"}, over: {"species": C, "points": ON_SYNAPSES},
-    at_elements: {"species": C, "elements": [0, 3], "name": "some"},
-    weighted_sum: {"name": "sum", "unit": "uM", "weights": {C: 1.0}},
-    weighted_size: {"name": "size", "unit": "uM", "weights": {C: 1.0}},
-    local: {"name": "gate", "unit": "1", "where": MESH["synapses"], "read": lambda c: c[C]},
-    pool: {"name": "pool", "volumes": [1.0, 2.0], "centres": np.zeros((2, 3))},
-    well_mixed: {"volumes": {"cytosol": 1.0}, "membranes": {"m": (1.0, ["cytosol"])}},
-    grid: {"name": "ecs", "lower": (0, 0, 0), "upper": (1, 1, 1), "spacing": 0.5, "volume_fraction": 0.2,
-           "tortuosity": 1.6},
-    graded_grid: {"name": "ecs", "edges": [EDGES] * 3, "volume_fraction": 0.2, "tortuosity": 1.6},
-    stretched_edges: {"lower": -1.0, "upper": 1.0, "spacing": 0.5, "reach": 2.0, "growth": 1.5},
-    shells: {"name": "ecs", "edges": EDGES, "volume_fraction": 0.2, "tortuosity": 1.6},
-    rings: {"name": "ecs", "radii": EDGES, "heights": EDGES, "volume_fraction": 0.2, "tortuosity": 1.6},
-    graded: {"first": 0.1, "last": 1.0, "growth": 1.5},
-    in_homogenised_tissue: {"mesh": CELL, "margin": 0.5, "spacing": 0.25, "volume_fraction": 0.2, "tortuosity": 1.6},
-    with_store: {"mesh": Mesh.of(grid("cytosol", (0, 0, 0), (1, 1, 1), 0.5)), "volume_ratio": 0.2,
-                 "surface_to_volume": 2.0, "tortuosity": 1.0, "filled": 1.0},
-    ball: {"radius": 0.5, "size": 0.5}, cylinder: {"radius": 0.5, "length": 1.0, "size": 0.5},
-    box: {"lengths": (1.0, 1.0, 1.0), "size": 0.5}, spine: {"head": 0.5, "neck": 0.2, "length": 1.0, "size": 0.4},
-    regular: {"count": 3, "rate": 10.0, "start": 0.1}, poisson: {"rate": 10.0, "until": 1.0, "rng": RNG},
-    bursts: {"count": 2, "size": 3, "rate": 100.0, "interval": 0.5, "start": 0.1},
-    ion_flux: {"current": 1.0, "valence": 2},
-    spatial.rest: {"model": Model([C])}, largest_radius: {"amount": 1.0, "threshold": 0.1, "volume_fraction": 0.2},
-    apparent_diffusion: {"D": 100.0, "tortuosity": 1.6}, length_constant: {"D": 100.0, "loss": 1.0},
-    expected_synapses: {"volume": 1.0, "density": 1.0}, poisson_synapses: {"radius": 1.0, "rng": RNG, "density": 1.0},
-    escape_times: {"place": ECS, "D": 1.0, "absorbing": np.array([0])},
-    mean_escape_time: {"place": ECS, "D": 1.0, "absorbing": np.array([0])},
-    slowest_decay: {"place": ECS, "D": 1.0, "absorbing": np.array([0])},
-}
-
-MEANT = {
-    ("stretched_edges", "lower", "-1"): "a position", ("stretched_edges", "upper", "-1"): "a position",
-    ("ion_flux", "current", "-1"): "inward", ("ion_flux", "valence", "-1"): "an anion",
-    ("ion_flux", "current", "wrong shape"): "several", ("expected_synapses", "volume", "wrong shape"): "several",
-    ("at", "positions", "wrong shape"): "two positions", ("pool", "centres", "wrong shape"): "two positions",
-    **{(name, "absorbing", "wrong shape"): "element 1, several times" for name in
-       ("escape_times", "mean_escape_time", "slowest_decay")},
-}
+CALLED_BY_THE_ENGINE = {
+    "rates", "reactions", "gains", "between", "spike", "change", "exchange", "write", "run", "events"}
+"""Methods of mechanisms and their events, called at each step by the engine with what was checked before."""
 
 
-def has_meaning(function: Callable[..., Any], name: str, bad: str) -> bool:
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """All public functions, and methods of public classes, in rooms that users enter, by their names."""
+    for module in pkgutil.walk_packages(spatial.__path__, "spatial."):
+        if module.name.split(".")[1] in OTHER_ROOMS:
+            continue
+        room = importlib.import_module(module.name)
+        for name, thing in vars(room).items():
+            if name[0] == "_" or getattr(thing, "__module__", "") != module.name:
+                continue
+            if inspect.isfunction(thing):
+                yield f"{module.name}.{name}".removeprefix("spatial."), thing
+            elif inspect.isclass(thing):
+                for called in methods(thing):
+                    yield f"{module.name}.{name}.{called}".removeprefix("spatial."), getattr(thing, called)
+
+
+def methods(kind: type) -> Iterator[str]:
+    """The public methods that a class itself has and that take arguments."""
+    is_protocol = getattr(kind, "_is_protocol", False)
+    for name, thing in vars(kind).items():
+        function = getattr(thing, "__func__", thing)
+        if name[0] == "_" or not inspect.isfunction(function) or name in CALLED_BY_THE_ENGINE or is_protocol:
+            continue
+        if function.__module__ == kind.__module__:
+            yield name
+
+
+def is_called_by_users(function: Callable[..., Any]) -> bool:
+    """Whether a function takes arguments, and not the view of a state, which the engine makes at each step."""
+    taken = [parameter.annotation for name, parameter in inspect.signature(function).parameters.items()
+             if name not in ("self", "cls")]
+    return bool(taken) and not any(kind in (Concentrations, "Concentrations") for kind in taken)
+
+
+FUNCTIONS = {name: function for name, function in functions() if is_called_by_users(function)}
+COVERED = [name for name in FUNCTIONS if name not in EXEMPT]
+
+
+def call(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """What a function returns for these arguments."""
+    first, named = [], dict(given)
+    parameters = inspect.signature(function).parameters.values()
+    spread = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    if spread is not None:
+        for parameter in parameters:
+            if parameter.name == spread:
+                break
+            first.append(named.pop(parameter.name))
+        several = named.pop(spread)
+        first += several if isinstance(several, tuple) else [several]
+    return function(*first, **named)
+
+
+def arguments_of(name: str) -> dict[str, Any]:
+    """The arguments of a valid call, of which those without an entry are made by their annotations."""
+    given = dict(CALLS.get(name, dict)())
+    room, _, kind = name.rpartition(".")[0].rpartition(".")
+    for parameter in inspect.signature(FUNCTIONS[name]).parameters.values():
+        if parameter.name in given or parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if parameter.name == "self":
+            given["self"] = example(getattr(importlib.import_module(f"spatial.{room}"), kind))
+        elif parameter.default is not parameter.empty:
+            given[parameter.name] = parameter.default
+        else:
+            given[parameter.name] = made(parameter.annotation, parameter.name)
+    return given
+
+
+def has_meaning(name: str, argument: str, bad: str) -> bool:
     """Whether a value that is bad elsewhere has a meaning for this argument."""
-    parts = parts_of(inspect.signature(function).parameters[name].annotation)
-    return ((function.__name__, name, bad) in MEANT or (bad == "None" and type(None) in parts)
-            or (bad == "text" and str in parts) or (bad == "0" and bool(parts & {float, int})))
+    annotation = inspect.signature(FUNCTIONS[name]).parameters[argument].annotation
+    parts = {float} if annotation == ArrayLike else parts_of(annotation)
+    short = name.rpartition(".")[2]
+    return ((short, argument, bad) in MEANT
+            or (bad == "None" and type(None) in parts) or (bad == "text" and str in parts)
+            or (bad == "0" and bool(parts & {float, int, Any})))
 
 
-@pytest.mark.parametrize("function", CALLS, ids=lambda function: function.__name__)
-@pytest.mark.filterwarnings("ignore")
-def test_what_is_no_value_of_an_argument_is_refused(function):
-    given = CALLS[function]
-    function(**given)
-    wrong = []
-    for name in given:
+def holds_nan(result: Any) -> bool:
+    """Whether a number, or an array or mapping of numbers, holds a nan."""
+    if isinstance(result, Mapping):
+        return any(map(holds_nan, result.values()))
+    if isinstance(result, (tuple, list)):
+        return any(map(holds_nan, result))
+    return isinstance(result, (float, complex, np.ndarray, np.generic)) and bool(
+        np.asarray(result).dtype.kind in "fc" and np.isnan(result).any())
+
+
+def wrong_answers(name: str) -> Iterator[str]:
+    """What a function does with values that are none, other than to refuse them."""
+    function, given = FUNCTIONS[name], arguments_of(name)
+    for argument in given:
+        if argument in ("self", "cls"):
+            continue
         for bad, value in BAD.items():
+            is_meant, is_long = has_meaning(name, argument, bad), name in LONG or name.startswith("scenarios.")
+            if is_meant and is_long:
+                continue
             try:
-                function(**{**given, name: value})
-            except InputError:
+                result = call(function, {**given, argument: value})
+            except InputError as error:
+                if is_long and argument not in str(error):
+                    yield f"{argument} = {bad}: {error}"
                 continue
             except Exception as error:
-                wrong.append(f"{name} = {bad}: {type(error).__name__}: {error}")
+                yield f"{argument} = {bad}: {type(error).__name__}: {error}"
                 continue
-            if not has_meaning(function, name, bad):
-                wrong.append(f"{name} = {bad}: accepted")
+            if not is_meant:
+                yield f"{argument} = {bad}: accepted"
+            elif holds_nan(result) and name not in NAN_SAYS:
+                yield f"{argument} = {bad}: the result holds nan"
+
+
+@arguments(numbers=("any_sign",), not_negative=("rates",), above_zero=("D",), may_be_nan=("seen",))
+def taken(count: int = 1, any_sign: Any = 0.0, rates: Any = None, D: float = 1.0, seen: Any = None,
+          field: "np.ndarray[Any, Any] | None" = None, until: float = np.inf) -> tuple[Any, ...]:
+    return count, any_sign, rates, D, seen, field, until
+
+
+def test_a_whole_number_arrives_as_one_and_numbers_keep_their_signs():
+    assert isinstance(taken(3.0)[0], int)
+    assert taken(any_sign=-2.0, until=np.inf)[1] == -2.0
+    assert taken(seen=[np.nan])[4] == [np.nan]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), [
+    ("count", 1.5, "is 1.5; it must be a whole number"), ("any_sign", "1", "is '1'; it must be a finite number"),
+    ("any_sign", None, "is None; it must be a finite number"),
+    ("rates", [1.0, -1.0], "is -1; it must be a finite number >= 0"),
+    ("D", 0.0, "is 0; it must be a finite number > 0"), ("field", "text", "is 'text'; it must be"),
+    ("field", np.array([np.inf]), "is inf; it must be a finite number"), ("until", np.nan, "is nan; it must be")])
+def test_an_argument_is_named_with_what_would_be_right(name, value, told):
+    with pytest.raises(InputError, match=f"^taken: {name} {told}"):
+        taken(**{name: value})
+
+
+def test_a_shape_is_told_with_letters_for_any_length():
+    shaped("f: values", np.ones((4, 3)), ("k", 3))
+    with pytest.raises(InputError, match=r"^f: values has shape \(2,\); it must be \(k, 3\), x, y and z$"):
+        shaped("f: values", np.ones(2), ("k", 3), "x, y and z")
+
+
+def test_the_functions_are_found_and_what_is_exempt_is_there():
+    assert {"simulate.simulate", "observe.probes.mean", "units.nernst", "analysis.spread.reach",
+            "geometry.place.Mesh.with_points"} <= FUNCTIONS.keys()
+    gone = [name for name in (*EXEMPT, *CALLS, *LONG, *NAN_SAYS) if name not in FUNCTIONS]
+    assert not gone
+    assert not EXEMPT.keys() & CALLS.keys()
+
+
+@pytest.mark.parametrize("name", [
+    name for name in COVERED if name not in LONG and not name.startswith("scenarios.")])
+@pytest.mark.filterwarnings("ignore")
+def test_a_valid_call_is_answered(name):
+    call(FUNCTIONS[name], arguments_of(name))
+
+
+@pytest.mark.parametrize("name", COVERED)
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_no_value_of_an_argument_is_refused(name):
+    wrong = list(wrong_answers(name))
     assert not wrong, "\n".join(wrong)

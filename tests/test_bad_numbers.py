@@ -12,11 +12,13 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 import spatial
 from spatial._engine.methods.electrolyte import Electrolyte
@@ -88,6 +90,9 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
     Carrier: lambda: ASCT,
     Indicator: lambda: Indicator("dye", 1.0, 1.0, 1.0, 1.0, 0.1),
     Receptor: lambda: NMDA,
+    np.random.Generator: lambda: np.random.default_rng(0),
+    ArrayLike: lambda: 1.0,
+    Path: lambda: Path("folder"),
     Mapping[str, Species]: lambda: NMDA.species(PLACE),
     Gate: lambda: CoagonistGate(1.0),
     ReleaseProbability: lambda: A1Inhibition(1.0),

@@ -9,8 +9,10 @@ changes little (Naraghi & Neher 1997).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spatial import checks
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.place import Floats
 from spatial.mechanisms.rapid_buffer import RapidBuffer
 from spatial.units import s, uM, um
@@ -33,16 +35,19 @@ class Domain:
         if not self.outer > 0:
             raise checks.InputError(f"Domain: outer is {self.outer:g} um; it must be > 0, or infinite")
 
-    def unbuffered(self, r: Floats) -> Floats:
+    @arguments(above_zero=("r",))
+    def unbuffered(self, r: ArrayLike) -> Floats:
         """Ca2+ without buffers [uM]; also that within a few nm of the pore, whatever the buffers."""
         return self.calcium + self._spread(r) / self.D
 
-    def excess_buffer(self, r: Floats, buffer: RapidBuffer) -> Floats:
+    @arguments(above_zero=("r",))
+    def excess_buffer(self, r: ArrayLike, buffer: RapidBuffer) -> Floats:
         """Ca2+ among so much buffer that its free part does not change; far from `outer` [uM]."""
         decay = np.exp(-np.asarray(r) / buffer.length(self.calcium, self.D))
         return np.asarray(self.calcium + self.sigma / (self.angle * self.D * np.asarray(r)) * decay)
 
-    def rapid_buffer(self, r: Floats, buffer: RapidBuffer) -> Floats:
+    @arguments(above_zero=("r",))
+    def rapid_buffer(self, r: ArrayLike, buffer: RapidBuffer) -> Floats:
         """Ca2+ among a mobile buffer that is in equilibrium with it everywhere [uM]: D c + D_B bound adds up."""
         K, total, carried = buffer.K, buffer.total, buffer.D * buffer.bound(self.calcium)
         flow = self.D * self.calcium + carried + self._spread(r)
@@ -50,19 +55,21 @@ class Domain:
         root = np.sqrt(b * b + 4 * self.D * K * flow)
         return np.where(b > 0, 2 * K * flow / (b + root), (root - b) / (2 * self.D))
 
-    def linear(self, r: Floats, buffer: RapidBuffer) -> Floats:
+    @arguments(above_zero=("r",))
+    def linear(self, r: ArrayLike, buffer: RapidBuffer) -> Floats:
         """Ca2+ where it is close to rest, among one mobile buffer of any speed [uM]; far from `outer`."""
         slow = self.D + buffer.D * buffer.capacity(self.calcium)
         length = self.relaxation_length(buffer)
         shape = 1 / slow + (1 / self.D - 1 / slow) * np.exp(-np.asarray(r) / length)
         return np.asarray(self.calcium + self.sigma / (self.angle * np.asarray(r)) * shape)
 
+    @by_annotation
     def relaxation_length(self, buffer: RapidBuffer) -> float:
         """How far from the source Ca2+ and a mobile buffer come into equilibrium [um], where Ca2+ is near rest."""
         checks.positive("relaxation_length: D of the buffer", buffer.D)
         rate = buffer.kon * (self.calcium + buffer.K) / buffer.D + buffer.kon * buffer.free(self.calcium) / self.D
         return float(1 / np.sqrt(rate))
 
-    def _spread(self, r: Floats) -> Floats:
+    def _spread(self, r: ArrayLike) -> Floats:
         """What D times concentration is above that at rest, without buffers [uM um^2/s]."""
         return np.asarray(self.sigma / self.angle * (1 / np.asarray(r) - 1 / self.outer))

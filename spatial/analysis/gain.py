@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation, shaped
 from spatial.geometry.place import Floats
 
 _FINER = 16  # points for each interval between samples
 
 
+@by_annotation
 def transfer(times: Floats, values: Floats, step: float, frequency: ArrayLike) -> NDArray[np.complex128]:
     """Complex gain at frequencies [Hz, any shape but 0] from the course after a small `step` of the input.
 
@@ -17,6 +18,8 @@ def transfer(times: Floats, values: Floats, step: float, frequency: ArrayLike) -
     It is the Fourier transform of what the course gains per unit of the step, by a cubic spline. Raises `InputError`
     for courses of fewer than 4 samples and for no step.
     """
+    shaped("transfer: times", times, ("k",))
+    shaped("transfer: values", values, (len(times),), "one for each time")
     if len(times) < 4 or len(times) != len(values):
         raise InputError(f"transfer: {len(times)} times and {len(values)} values; give as many of both, at least 4")
     if step == 0:

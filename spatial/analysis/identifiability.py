@@ -8,6 +8,7 @@ from scipy.optimize import least_squares
 from scipy.stats import chi2
 
 from spatial import checks
+from spatial.checks import arguments, by_annotation, fraction, shaped
 from spatial.geometry.place import Floats
 
 Outputs = Callable[[Floats], Floats]
@@ -17,6 +18,7 @@ _NUDGE = 1e-2  # of a parameter's logarithm: far less, and the tolerance of a si
 _RANK = 1e-3  # of the largest singular value: differences of outputs with 5 good digits err as much
 
 
+@arguments(above_zero=("nudge",))
 def sensitivities(outputs: Outputs, parameters: Floats, nudge: float = _NUDGE) -> Floats:
     """(n, k) derivative of each output by the logarithm of each parameter, all > 0, by central differences.
 
@@ -27,14 +29,18 @@ def sensitivities(outputs: Outputs, parameters: Floats, nudge: float = _NUDGE) -
     return np.stack([(outputs(at * step) - outputs(at / step)) / (2 * nudge) for step in steps], axis=1)
 
 
+@arguments(not_negative=("relative",))
 def rank(sensitivity: Floats, relative: float = _RANK) -> int:
     """How many combinations of parameters the outputs tell apart: singular values above a part of the largest."""
+    shaped("rank: sensitivity", sensitivity, ("n", "k"), "a row for each output")
     found = np.linalg.svd(sensitivity, compute_uv=False)
     return int((found > relative * found[0]).sum())
 
 
+@arguments(not_negative=("relative",))
 def unseen(sensitivity: Floats, relative: float = _RANK) -> Floats:
     """(j, k) directions, in the parameters' logarithms, along which the outputs do not change."""
+    shaped("unseen: sensitivity", sensitivity, ("n", "k"), "a row for each output")
     return np.asarray(np.linalg.svd(sensitivity)[2][rank(sensitivity, relative):])
 
 
@@ -48,8 +54,10 @@ class Profile:
     def __post_init__(self) -> None:
         checks.kinds(self)
 
+    @by_annotation
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The values between which the data leave the parameter; 0 or infinity where the profile does not say."""
+        fraction("Profile.interval: level", level)
         most = chi2.ppf(level, 1)
         inside = np.flatnonzero(self.deviance <= most)
         first, last = inside[0], inside[-1]
@@ -62,6 +70,7 @@ class Profile:
         return float(np.exp(np.interp(most, self.deviance[pair], np.log(self.values[pair]))))
 
 
+@arguments(above_zero=("noise",))
 def profile(outputs: Outputs, data: Floats, noise: float | Floats, best: Floats, which: int, values: Floats) -> Profile:
     """The profile likelihood of one parameter, at rising `values`.
 
@@ -69,6 +78,9 @@ def profile(outputs: Outputs, data: Floats, noise: float | Floats, best: Floats,
     the parameters of a fit, at the value next to best[which], and from one another's result further out. All
     parameters are > 0, and are fitted by their logarithms.
     """
+    if np.shape(noise) != ():
+        shaped("profile: noise", noise, np.shape(data), "one for each of the data")
+    shaped("profile: data", data, ("n",))
     start, held = _checked(best), _checked(values)
     if not 0 <= which < len(start):
         raise checks.InputError(f"profile: which is {which}; with {len(start)} parameters it must be 0 to "
@@ -107,6 +119,7 @@ class _Fit:
 
 def _checked(parameters: Floats) -> Floats:
     """The parameters, all above zero."""
+    shaped("parameters", parameters, ("k",))
     found = np.asarray(parameters, float)
     if not (np.isfinite(found) & (found > 0)).all():
         raise checks.InputError(f"parameters are {found}; each must be a finite number > 0, for its logarithm is used")

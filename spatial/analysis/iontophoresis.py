@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 from scipy.special import erfc, erfcx
 
 from spatial import checks
-from spatial.checks import InputError, number, positive
+from spatial.checks import InputError, arguments, number, positive, shaped
 from spatial.frozen import Frozen
 from spatial.geometry.place import Floats
 from spatial.units import ion_flux, nA, s, um
@@ -35,17 +35,20 @@ class NotIdentified(UserWarning):
     """The traces say too little about a fitted parameter."""
 
 
+@arguments(not_negative=("transport",))
 def strength(current: float = CURRENT, transport: float = TRANSPORT, valence: int = 1) -> float:
     """Amount per second [uM um^3/s] of an ion that a pipette's `current` [pA] lets in."""
     return transport * ion_flux(current, valence)
 
 
+@arguments(above_zero=("r",))
 def endless(r: ArrayLike, t: ArrayLike, flux: float, alpha: float, tortuosity: float, D: float = TMA,
             loss: float = 0.0, off: float = np.inf) -> Floats:
     """Concentration [uM] at distances r [um] and times t [s], which broadcast, in tissue without bounds.
 
     A point source of `flux` [uM um^3/s] opens at t = 0 and closes at `off` [s] (Nicholson & Phillips 1981; M).
     """
+    _check_broadcast(r, t)
     for name, value in (("flux", flux), ("alpha", alpha), ("tortuosity", tortuosity), ("D", D), ("off", off)):
         positive(f"iontophoresis: {name}", min(value, np.finfo(float).max))
     number("iontophoresis: loss", loss)
@@ -53,6 +56,15 @@ def endless(r: ArrayLike, t: ArrayLike, flux: float, alpha: float, tortuosity: f
     apparent = D / tortuosity**2
     level = flux / (8 * np.pi * alpha * apparent * distance)
     return np.asarray(level * (_rise(distance, time, apparent, loss) - _rise(distance, time - off, apparent, loss)))
+
+
+def _check_broadcast(r: ArrayLike, t: ArrayLike) -> None:
+    """Raise `InputError` where distances and times do not broadcast to one shape."""
+    try:
+        np.broadcast_shapes(np.shape(r), np.shape(t))
+    except ValueError:
+        raise InputError(f"endless: distances have shape {np.shape(r)} and times {np.shape(t)}; they must broadcast, "
+                         "as (k,) and (t, 1) do") from None
 
 
 def _rise(r: Floats, t: Floats, D: float, loss: float) -> Floats:
@@ -64,6 +76,7 @@ def _rise(r: Floats, t: Floats, D: float, loss: float) -> Floats:
     return np.asarray(np.where(t > 0, outward + gone * erfc(near - decay), 0.0))
 
 
+@arguments(above_zero=("flux", "alpha", "tortuosity", "D", "times"))
 def sealed_box(positions: Floats, source: Floats, box: tuple[Floats, Floats], times: Floats, flux: float, alpha: float,
                tortuosity: Floats, D: float = TMA) -> Floats:
     """(t, k) concentration [uM] at `positions` (k, 3) in a box of tissue between two corners, whose walls are sealed.
@@ -72,6 +85,15 @@ def sealed_box(positions: Floats, source: Floats, box: tuple[Floats, Floats], ti
     along the axes. The field of an instantaneous source is a product over the axes, each a sum over cosine modes at
     late times and over images at early ones (Carslaw & Jaeger 1959); its integral is by Gauss's rule between times.
     """
+    shaped("sealed_box: positions", positions, ("k", 3))
+    shaped("sealed_box: source", source, (3,))
+    shaped("sealed_box: box", box, (2, 3), "two corners")
+    shaped("sealed_box: times", times, ("t",))
+    shaped("sealed_box: tortuosity", tortuosity, (3,), "one for each axis")
+    if not (np.diff(times) > 0).all():
+        raise InputError("sealed_box: times must rise")
+    if not (np.asarray(box[1]) > np.asarray(box[0])).all():
+        raise InputError("sealed_box: box must go from its lower to its upper corner")
     lower, upper = box
     sides, edges = upper - lower, np.r_[0.0, times[0] * _EARLY, times]
     half = np.diff(edges)[:, None] / 2
@@ -115,6 +137,7 @@ class Fit:
         return self.values[name]
 
 
+@arguments(not_negative=("weight",), may_be_nan=("measured",))
 def fit(predict: Callable[[Floats], Floats], measured: Floats, start: Mapping[str, float],
         weight: Floats | float = 1.0) -> Fit:
     """Fit `predict`, which makes traces of the parameters in the order of `start`, to `measured`.
@@ -122,6 +145,8 @@ def fit(predict: Callable[[Floats], Floats], measured: Floats, start: Mapping[st
     All parameters are above zero, so their logarithms are fitted, from `start`. `weight` multiplies the differences.
     Warns with `NotIdentified` where a relative standard error exceeds `UNCERTAIN`, and tells of which parameter.
     """
+    if np.shape(weight) != ():
+        shaped("fit: weight", weight, np.shape(measured), "one for each measured value")
     number("iontophoresis: a measured trace", measured, may_be_negative=True)
     if measured.size <= len(start):
         raise InputError(f"{measured.size} measured values cannot give {len(start)} parameters; record more")
@@ -141,17 +166,19 @@ def fit(predict: Callable[[Floats], Floats], measured: Floats, start: Mapping[st
     for name, error in errors.items():
         if error > UNCERTAIN:
             warnings.warn(f"{name} is not identified by these traces: its standard error is {100 * error:.2g} %; "
-                          "record earlier and later times, or more distances", NotIdentified, stacklevel=2)
+                          "record earlier and later times, or more distances", NotIdentified, stacklevel=3)
     residual = float(np.sqrt(np.mean((curves - measured) ** 2))) / scale
     return Fit(dict(zip(start, np.exp(found.x).tolist(), strict=True)), errors, residual, curves)
 
 
+@arguments(above_zero=("distances",), may_be_nan=("traces",))
 def fit_endless(distances: Sequence[float] | Floats, times: Floats, traces: Floats, flux: float, D: float = TMA,
                 loss: bool = False, off: float = np.inf) -> Fit:
     """The "alpha" and "lambda", and with `loss` the "k" [1/s], of tissue without bounds from `traces` [uM].
 
     `traces` (t, k) at `times` (t,) [s] and `distances` (k,) [um] from a source of known `flux` [uM um^3/s].
     """
+    shaped("fit_endless: distances", distances, ("k",))
     r = np.asarray(distances, float)
     if traces.shape != (len(times), len(r)):
         raise InputError(f"iontophoresis: traces have shape {traces.shape}; with {len(times)} times and {len(r)} "

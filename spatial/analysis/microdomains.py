@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation, whole
 from spatial.geometry.place import Floats, Ints, Place
 
 _FRAMES = 2  # a faster rise is that of the interpolation between frames
@@ -56,6 +56,7 @@ class Event:
         return "its start was not seen" if np.isnan(self.rise_time) else ""
 
 
+@arguments(may_be_nan=("values",))
 def detect(place: Place, times: Floats, values: Floats, threshold: float | Floats, rest: float | Floats = 0.0,
            at_least: int = 1) -> list[Event]:
     """Events of (k, n) values at (k,) times [s] over the n elements of a place, ordered by start.
@@ -67,6 +68,9 @@ def detect(place: Place, times: Floats, values: Floats, threshold: float | Float
     values that are not numbers (nan) are below any threshold. In noisy values, such as dF/F of pixels, take a
     threshold of some standard deviations; peaks and rises are those of single elements, noise and all.
     """
+    whole("detect: at_least", at_least, least=1)
+    checks.each_element("detect: threshold", threshold, place)
+    checks.each_element("detect: rest", rest, place)
     times, values = np.asarray(times, float), np.asarray(values, float)
     _check(place, times, values)
     n = len(place)
@@ -155,12 +159,14 @@ def _radius(place: Place, volume: float) -> float:
     return float(np.sqrt(volume / np.pi)) if place.dimension == 2 else 0.0
 
 
+@by_annotation
 def rate(events: Sequence[Event], duration: float) -> float:
     """Events per s over a `duration` [s] of watching."""
     checks.positive("duration of watching", duration)
     return len(events) / duration
 
 
+@by_annotation
 def rows(events: Iterable[Event], unit: str = "uM", measure: str = "um^3") -> list[dict[str, Any]]:
     """One row per event, each column named with its unit; `unit` is that of the values."""
     return [{"event": one.label, "start [s]": one.start, "end [s]": one.end, "duration [s]": one.duration,
@@ -171,6 +177,7 @@ def rows(events: Iterable[Event], unit: str = "uM", measure: str = "um^3") -> li
              "cut": one.cut} for one in events]
 
 
+@by_annotation
 def effective_diffusion(D: float, buffers: Iterable[tuple[float, float]] = ()) -> float:
     """D of Ca2+ among fast buffers [um^2/s]: (D + sum D_B kappa) / (1 + sum kappa) (Wagner & Keizer 1994).
 
@@ -213,6 +220,7 @@ class Locality:
         return self.contrast >= self.least_contrast
 
 
+@arguments(not_negative=("least_contrast",), may_be_nan=("values",))
 def locality(event: Event, place: Place, times: Floats, values: Floats, D: float, rest: float | Floats = 0.0,
              least_contrast: float = 10.0) -> Locality:
     """How local an event is, from the values it was found in and the effective D [um^2/s] of Ca2+.
@@ -220,6 +228,7 @@ def locality(event: Event, place: Place, times: Floats, values: Floats, D: float
     The region is what was above threshold at the peak's instant; the rest is every other element, both averaged
     by measure where values are numbers. `rest` is the resting value, a number or (n,), as for `detect`.
     """
+    checks.each_element("locality: rest", rest, place)
     checks.positive("effective D", D)
     times, values = np.asarray(times, float), np.asarray(values, float)
     _check(place, times, values)

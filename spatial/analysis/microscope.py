@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation, shaped
 from spatial.geometry.grid import grid
 from spatial.geometry.place import Floats, Place
 from spatial.mechanisms.indicator import Indicator
@@ -36,18 +36,23 @@ class PointSpread:
         if self.section is not None:
             checks.positive("PointSpread: section", self.section)
 
+    @arguments(not_negative=("size",))
     def width(self, depth: Floats, size: Floats) -> Floats:
         """Standard deviation [um] of the light of elements at `depth` and of standard deviation `size` [um]."""
+        shaped("PointSpread.width: size", size, np.shape(depth), "one for each depth")
         return np.sqrt(self.lateral ** 2 + size ** 2 + self.cone ** 2 * (depth ** 2 + size ** 2))
 
+    @arguments(not_negative=("size",))
     def collected(self, depth: Floats, size: Floats) -> Floats:
         """Part of the light that is seen at all, 1 in focus: averaged over each element's depth."""
+        shaped("PointSpread.collected: size", size, np.shape(depth), "one for each depth")
         if self.section is None:
             return np.ones_like(depth)
         both = self.section ** 2 + size ** 2
         return self.section / np.sqrt(both) * np.exp(-depth ** 2 / (2 * both))
 
 
+@by_annotation
 def widefield(aperture: float, wavelength: float = 520 * nm, index: float = 1.33) -> PointSpread:
     """All light is seen: sd sqrt2/(k NA) in focus, k = 2 pi/wavelength (Zhang, Zerubia & Olivo-Marin 2007, Table 2).
 
@@ -60,6 +65,7 @@ def widefield(aperture: float, wavelength: float = 520 * nm, index: float = 1.33
                        aperture / np.sqrt(index ** 2 - aperture ** 2) / 2)
 
 
+@by_annotation
 def confocal(aperture: float, excitation: float = 488 * nm, emission: float = 520 * nm,
              index: float = 1.33) -> PointSpread:
     """A pinhole so small that light passes the same optics twice: two Gaussians multiplied.
@@ -71,6 +77,7 @@ def confocal(aperture: float, excitation: float = 488 * nm, emission: float = 52
     return PointSpread(np.sqrt(2) * both / aperture, section=2 * np.sqrt(6) * index * both / aperture ** 2)
 
 
+@by_annotation
 def two_photon(aperture: float, excitation: float = 920 * nm, index: float = 1.33) -> PointSpread:
     """Excitation by two photons, all emission seen (Zipfel, Williams & Webb 2003: fits to squared intensity)."""
     _check_aperture(aperture, excitation, index)
@@ -119,6 +126,7 @@ class Microscope:
         right /= np.linalg.norm(right)
         return np.stack([right, np.cross(toward, right), toward])
 
+    @by_annotation
     def view(self, place: Place) -> "View":
         """How this microscope sees the elements of a volume: built once, used for every frame."""
         if place.dimension != 3:
@@ -202,6 +210,7 @@ class Camera:
                              "give simulate its instants as frame_times, and a run that is long enough")
         return self._light * (self.microscope.exposure / self._seen)[:, None, None]
 
+    @by_annotation
     def movie(self, rng: np.random.Generator) -> "Movie":
         """What the camera read, with photon and read noise."""
         return record(self.microscope, self.starts + self.microscope.exposure / 2, self.expected(), rng)
@@ -232,16 +241,20 @@ class Movie:
                        centres=bricks.centres * [1, 1, 0])
 
     @staticmethod
+    @arguments(may_be_nan=("images",))
     def elements(images: Floats) -> Floats:
         """(t, y, x) values, such as dF/F, as (t, n) over the elements of `place`."""
+        shaped("Movie.elements: images", images, ("t", "y", "x"))
         return np.asarray(images, float).transpose(0, 2, 1).reshape(len(images), -1)
 
 
+@by_annotation
 def record(microscope: Microscope, times: Floats, expected: Floats, rng: np.random.Generator) -> Movie:
     """The counts read where (t, y, x) photons are `expected`: Poisson, plus normal read noise and the offset.
 
     One count a photon, rounded, and cut to 0..65535.
     """
+    shaped("record: times", times, ("t",))
     expected = np.asarray(expected, float)
     checks.number("photons expected", expected)
     if expected.ndim != 3 or len(times) != len(expected):
@@ -255,6 +268,7 @@ Baseline = tuple[float, float] | float
 """What F0 is: the mean over a window (from, to) [s], or a percentile over time (biased low by noise)."""
 
 
+@arguments(not_negative=("dimmest",))
 def delta_f_over_f(movie: Movie, baseline: Baseline, dimmest: float = 0.1) -> Floats:
     """(t, y, x) dF/F of each pixel; nan where F0 is under `dimmest` of the brightest pixel's: that is noise."""
     signal = movie.signal
@@ -285,6 +299,7 @@ class Trace:
         return float(self.values.max() / self.noise) if self.noise > 0 else float("inf")
 
 
+@by_annotation
 def trace(movie: Movie, region: NDArray[np.bool_], baseline: Baseline) -> Trace:
     """dF/F of all light of a (y, x) region together; raises `InputError` if nothing shines there."""
     region = np.asarray(region, bool)

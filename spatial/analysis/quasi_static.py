@@ -11,7 +11,7 @@ from scipy.optimize import root
 from spatial import checks
 from spatial._engine.system.assembly import assemble
 from spatial._engine.system.right_hand_side import NoNumber, System
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation, shaped
 from spatial.geometry.place import Floats
 from spatial.model import Model, Species
 
@@ -56,11 +56,13 @@ class QuasiStatic:
         bounded = [self.system.layout.index(one) for one in self.model if not one.signed]
         return np.isin(np.arange(self.system.layout.size), np.concatenate([*bounded, np.zeros(0, np.int64)]))
 
+    @by_annotation
     def settled(self, u: Floats, t: float = 0.0) -> Floats:
         """The state with what is fast at rest, near where it is in `u`.
 
         Raises `InputError` where it has no rest there: beyond a saddle-node, for one.
         """
+        shaped("QuasiStatic.settled: u", u, (self.system.layout.size,), "one for each unknown")
         settled = self._settled(u, t, self._size(u))
         if not self._is_at_rest(settled, t):
             settled = self._settled(u, t, self._size_felt(u, t))
@@ -109,6 +111,7 @@ class QuasiStatic:
         left = np.abs(speed - J @ step).max()
         return bool(np.abs(step).max() <= _RELATIVE and left <= _RELATIVE * np.abs(J).max())
 
+    @by_annotation
     def epsilon(self, u: Floats, t: float = 0.0) -> float:
         """The small parameter at `u`: the reduction errs by about as much, relative, and has broken down from 1 on.
 
@@ -118,6 +121,7 @@ class QuasiStatic:
         what the slow part does, which is not small where both are strongly coupled. Infinite where the rest of the
         fast part is not stable.
         """
+        shaped("QuasiStatic.epsilon: u", u, (self.system.layout.size,), "one for each unknown")
         J, fast, slow = self._jacobian(u, t), self.is_fast, ~self.is_fast
         within = J[np.ix_(fast, fast)]
         gap = -np.linalg.eigvals(within).real.max()
@@ -141,11 +145,13 @@ class QuasiStatic:
         lag = np.linalg.solve(within, np.linalg.solve(within, pushed))
         return float(np.abs(lag / size[self.is_fast]).max())
 
+    @by_annotation
     def course(self, times: ArrayLike, reduced: bool = True) -> Floats:
         """(times, size) the states at rising times [s] from the model's initial values on; without reduction, in full.
 
         Raises `InputError` where the reduction breaks down because what is fast has no rest any more.
         """
+        shaped("QuasiStatic.course: times", times, ("k",))
         at, u = np.asarray(times, float), self.system.initial()
         moving = ~self.is_fast if reduced else np.ones(len(u), bool)
         last = [u]  # where the fast part is looked for next

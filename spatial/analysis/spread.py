@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tortuosity import checked
 from spatial.units import um
@@ -50,8 +50,10 @@ class Reach:
         """(k,) radius of the ball of that volume [um]."""
         return np.cbrt(3 * self.volume / (4 * np.pi))
 
+    @arguments(not_negative=("distances",))
     def duration(self, distances: Floats) -> Floats:
         """(m,) how long each of (m,) distances > 0 [um] is within the radius [s], seen from first to last time."""
+        shaped("Reach.duration: distances", distances, ("m",))
         low, high = np.sort([self.radius[:-1], self.radius[1:]], axis=0)[:, :, None]
         change = np.where(high > low, high - low, 1.0)
         part = np.where(high > low, np.clip((high - distances) / change, 0.0, 1.0), high >= distances)
@@ -66,6 +68,7 @@ def reach(place: Place, times: Floats, values: Floats, threshold: float, source:
     The radius is that of the farthest point above it on the links of the place, along which values are linear: it
     does not jump from element to element. `volume_fraction` makes the place's own volume one of tissue.
     """
+    shaped("reach: source", source, (3,))
     times, values = np.asarray(times, float), np.asarray(values, float)
     checks.positive("threshold", threshold)
     checks.fraction("volume fraction", volume_fraction)
@@ -100,12 +103,14 @@ def _crossed(links: Ints, above: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     return np.where(first, ends[:, 0], ends[:, 1]), np.where(first, ends[:, 1], ends[:, 0])
 
 
+@by_annotation
 def shares(place: Place, values: Floats, threshold: float) -> Floats:
     """(n,) part of each element in which (n,) values are above a threshold.
 
     Values vary across an element by half the range among it and its neighbours, so that volumes change smoothly
     with time and threshold; an element without neighbours is above or not.
     """
+    shaped("shares: values", values, (len(place),), "one for each element")
     high, low = np.array(values, float), np.array(values, float)
     one, other = place.links.T
     for here, there in ((one, other), (other, one)):
@@ -144,16 +149,23 @@ def length_constant(D: float, loss: float) -> float:
     return float(np.sqrt(D / loss))
 
 
+@by_annotation
 def exposure(times: Floats, values: Floats) -> Floats:
     """(n,) integral over (k,) times [s] of (k, n) values, by trapezia.
 
     Where clearance is of first order, that of any release is the steady profile of a constant source.
     """
+    shaped("exposure: times", times, ("k",))
+    if len(times) != len(values):
+        raise InputError(f"exposure: {len(times)} times and {len(values)} rows of values; give as many of both")
     return np.asarray(np.trapezoid(values, times, axis=0))
 
 
+@by_annotation
 def fitted_length_constant(place: Place, values: Floats, source: Point, between: tuple[float, float]) -> float:
     """L [um] of (n,) values that fall as exp(-r/L)/r: from the slope of ln(r c) at distances `between` [um]."""
+    shaped("length constant: values", values, (len(place),), "one for each element")
+    shaped("length constant: source", source, (3,))
     r = np.linalg.norm(place.centres - np.asarray(source, float), axis=1)
     used = (r >= between[0]) & (r <= between[1]) & (r > 0) & (values > 0)
     if used.sum() < _FEWEST:
@@ -163,12 +175,15 @@ def fitted_length_constant(place: Place, values: Floats, source: Point, between:
     return -1 / slope if slope < 0 else float("inf")
 
 
+@by_annotation
 def mean_square_length(place: Place, values: Floats, source: Point) -> float:
     """sqrt(<r^2>/6) [um] of (n,) values around a source, weighted by measure.
 
     It is L for exp(-r/L)/r. For the last molecule of a cascade of conversions it is sqrt(sum of L^2), for the
     steps of each are independent.
     """
+    shaped("mean_square_length: values", values, (len(place),), "one for each element")
+    shaped("mean_square_length: source", source, (3,))
     weight = place.measure * values
     checks.positive("values for a mean square length: their sum", float(weight.sum()))
     squares = np.sum((place.centres - np.asarray(source, float))**2, axis=1)
@@ -194,16 +209,25 @@ def poisson_synapses(radius: float, rng: np.random.Generator, density: float = S
     return np.asarray(direction * radius * np.cbrt(rng.random((count, 1))))
 
 
+@by_annotation
 def reached(place: Place, values: Floats, threshold: float, positions: Floats) -> NDArray[np.bool_]:
     """(m,) whether (k, n) values, or (n,), are ever above a threshold at the element nearest to (m, 3) positions."""
-    return np.asarray(np.atleast_2d(values).max(axis=0)[place.nearest(positions)] > threshold)
+    fields = np.atleast_2d(values)
+    shaped("reached: values", fields, ("k", len(place)), "one for each element")
+    return np.asarray(fields.max(axis=0)[place.nearest(positions)] > threshold)
 
 
+@arguments(not_negative=("radii",))
 def around(place: Place, source: Point, radii: Floats, values: Floats) -> Floats:
     """(k, n) values of a field that depends on distance alone, known as (k, m) at growing `radii` (m,) [um].
 
     It is linear between the radii, constant within the first and zero beyond the last.
     """
+    shaped("around: source", source, (3,))
+    shaped("around: radii", radii, ("m",))
+    shaped("around: values", values, ("k", len(radii)), "a column for each radius")
+    if len(radii) < 2 or not (np.diff(radii) > 0).all():
+        raise InputError("around: radii must be two or more, and grow")
     r = np.linalg.norm(place.centres - np.asarray(source, float), axis=1)
     before = np.clip(np.searchsorted(radii, r) - 1, 0, len(radii) - 2)
     part = np.clip((r - radii[before]) / (radii[before + 1] - radii[before]), 0.0, 1.0)
@@ -257,6 +281,8 @@ def overlap(place: Place, one: Floats, other: Floats, threshold: float, volume_f
     if one.shape != other.shape or one.shape[1] != len(place):
         raise InputError(f"two fields of shapes {one.shape} and {other.shape} cannot be summed in {place.name!r}, "
                          f"which has {len(place)} elements")
+    if together is not None:
+        shaped("overlap: together", np.atleast_2d(together), ("k", len(place)), "one for each element")
     both_at_once = one + other if together is None else np.atleast_2d(together)
     first, second, joint = (shares(place, field.max(axis=0), threshold) for field in (one, other, both_at_once))
     volume = place.measure / volume_fraction

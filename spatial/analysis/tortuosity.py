@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spatial import checks
 from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.operators.steady import HELD, pieces, steady
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.tetrahedra import triangle_areas
 
@@ -46,6 +46,7 @@ class Block:
         return self.place.total / float(self.sides.prod())
 
 
+@by_annotation
 def block(place: Place, lower: Floats | None = None, upper: Floats | None = None) -> Block:
     """The block that a place fills, between two corners [um], by default of its bounding box.
 
@@ -58,6 +59,8 @@ def block(place: Place, lower: Floats | None = None, upper: Floats | None = None
         raise InputError(f"{place.name!r} falls into {count} pieces that no link joins; a block must be in one")
     low, high = _bounds(place)
     if lower is not None and upper is not None:
+        shaped("block: lower", lower, (3,))
+        shaped("block: upper", upper, (3,))
         low, high = np.asarray(lower, float), np.asarray(upper, float)
     if not (high > low).all():
         raise InputError(f"{place.name!r} has no thickness along {AXES[int((high <= low).argmax())]}; "
@@ -137,6 +140,7 @@ def _relative_conductivity(place: Place, elements: Ints, axis: int, depth: float
     return float(np.median(place.transmissibility[crossing][along] / free))
 
 
+@by_annotation
 def steady_tortuosity(of: Block) -> Floats:
     """(3,) lambda along x, y and z, from the flux that a steady gradient drives through the block.
 
@@ -158,6 +162,8 @@ def _across(of: Block, axis: int) -> float:
     return float(np.sqrt(of.place.total / flux) / of.sides[axis])
 
 
+@arguments(above_zero=("tortuosity",))
 def isotropic(tortuosity: Floats) -> float:
     """The lambda of the mean of D / lambda^2 over the axes."""
+    shaped("isotropic: tortuosity", tortuosity, (3,), "one for each axis")
     return float(np.mean(np.asarray(tortuosity) ** -2.0) ** -0.5)

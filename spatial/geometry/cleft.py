@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import Size, gmsh_session, mesh_volumes, positively_oriented
 from spatial.geometry.size import MOST_ELEMENTS, TETRAHEDRA, check_length
@@ -105,6 +105,7 @@ class Cleft:
         return np.array([(self.neighbour, 0.0, level), (-self.neighbour, 0.0, level)])
 
 
+@by_annotation
 def cleft(shape: Cleft = Cleft()) -> Tetrahedra:
     """The meshed synapse: places "ecs" with parts "cleft" and "neuropil", and the cells as far as they are there.
 
@@ -145,6 +146,7 @@ def _present(region: Ints, regions: tuple[Region, ...]) -> tuple[Ints, tuple[Reg
     return renumbered.astype(np.int64), tuple(regions[k] for k in used)
 
 
+@by_annotation
 def disc(radius: float, height: float, edge: float, layers: int = 2,
          most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """A cleft alone: a disc of ECS with sealed faces "presynaptic" (z > 0) and "psd", and its open "rim".

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from spatial.checks import InputError, by_annotation, positive
+from spatial.checks import InputError, arguments, positive
 from spatial.geometry.place import Ints, Place
 from spatial.units import nm
 
 _TRIES = 1000
 
 
-@by_annotation
+@arguments(not_negative=("apart",))
 def cluster_sites(membrane: Place, clusters: int, size: int, rng: np.random.Generator, apart: float = 30 * nm,
                   radius: float = 20 * nm) -> Ints:
     """(clusters * size,) elements of a membrane for molecules in clusters at random, one cluster after the other.

@@ -79,6 +79,7 @@ def _triangles_within(plasma: Place, chosen: Ints) -> Ints:
     return triangles[(triangles >= 0).all(axis=1)]
 
 
+@by_annotation
 def distances(positions: Floats, points: Floats, triangles: Ints, reach: float = np.inf) -> tuple[Floats, Ints]:
     """(k,) distance [um] of each of (k, 3) positions from the nearest of (t, 3) triangles over points, and which.
 

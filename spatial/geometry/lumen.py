@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial import cKDTree
 
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import gmsh_session, mesh_volumes
 from spatial.geometry.surfaces import ER_MEMBRANE, void_volumes
@@ -14,6 +14,7 @@ from spatial.geometry.tetrahedra import OUTSIDE, Region, Tetrahedra, interfaces,
 LUMEN = Region("er")
 
 
+@by_annotation
 def resolved_lumen(tetrahedra: Tetrahedra) -> Tetrahedra:
     """This mesh with the voids inside its "er membrane" filled with tetrahedra of region "er".
 

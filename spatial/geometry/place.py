@@ -158,10 +158,14 @@ class Place:
         A volume of bricks or tetrahedra contains what these contain, with their faces; any other place its bounding
         box.
         """
+        points = np.atleast_2d(positions)
+        if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != 3:
+            raise InputError(f"positions in {self.name!r}: they have shape {points.shape}; give (k, 3) numbers, x, y "
+                             "and z of each")
         if len(self.sides) and self.dimension == _VOLUME:
-            return in_bricks(self.centres, self.sides, np.atleast_2d(positions))
+            return in_bricks(self.centres, self.sides, points)
         cells = self.cells if self.dimension == _VOLUME else self.cells[:0]
-        return in_cells(self.centres, cells, np.atleast_2d(positions))
+        return in_cells(self.centres, cells, points)
 
     def check_contains(self, positions: Floats, what: str) -> None:
         """Raise `InputError` naming the first position that lies outside, and the place's extent."""
@@ -274,8 +278,8 @@ class Mesh(Mapping[str, Place]):
         return cls(_named(places))
 
     def __getitem__(self, name: str) -> Place:
-        if name not in self.places:
-            raise InputError(f"no place {name!r} in this mesh; it has {sorted(self.places)}")
+        if not isinstance(name, str) or name not in self.places:
+            raise InputError(f"no place {checks.shown(name)} in this mesh; it has {sorted(self.places)}")
         return self.places[name]
 
     def __contains__(self, name: object) -> bool:
@@ -309,6 +313,7 @@ class Mesh(Mapping[str, Place]):
         touched = checks.listed(f"{name}: touching", touching, 'touching=["cytosol"]')
         if not touched:
             raise InputError(f"{name}: touching is empty; name the place that the points lie in")
+        checks.positive(f"{name}: measure", measure)
         self[touched[0]].check_contains(centres, what=name)
         self[touched[0]].warn_of_crowd(centres, name)
         for other in touched:
@@ -326,7 +331,7 @@ class Mesh(Mapping[str, Place]):
 
     def touching(self, name: str, other: str, index: Ints) -> "Mesh":
         """This mesh with each element of place `name` also touching element `index` of `other`."""
-        place = self[name]
+        place, _ = self[name], self[other]
         return self.with_places(replace(place, touches={**place.touches, other: index}))
 
 
@@ -334,6 +339,8 @@ def _named(places: Sequence[Place]) -> dict[str, Place]:
     """Places by name. Raises `InputError` for two of one name."""
     named = dict[str, Place]()
     for place in places:
+        if not isinstance(place, Place):
+            raise InputError(f"a mesh is made of places, not of {checks.shown(place)}; `grid` makes one")
         if place.name in named:
             raise InputError(f"two places of a mesh are called {place.name!r}, {named[place.name]!r} and {place!r}; "
                              "give each a name of its own")

@@ -13,7 +13,7 @@ from math import atan2, cos, dist, hypot, pi, radians, sin, sqrt
 from typing import Any
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.shapes import Size, gmsh_session, mesh_volumes
 from spatial.geometry.size import MOST_ELEMENTS, TETRAHEDRA, check_length, tetrahedra_in
 from spatial.geometry.surfaces import membranes
@@ -185,6 +185,7 @@ class Tripartite:
                                  f"they must be {_ROOM:g} um or more apart")
 
 
+@by_annotation
 def tripartite(shape: Tripartite = Tripartite()) -> Tetrahedra:
     """The meshed synapse: places "ecs", "cytosol", "er", "bouton" and "spine" and their membranes.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import arguments, sized
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
@@ -35,11 +35,13 @@ class Buffer:
                 Reaction({self.calcium: 1, self.free: 1, self.bound: -1}, self.kon * self.K * c[self.bound])]
 
 
+@arguments(not_negative=("calcium", "total"), above_zero=("K",))
 def bound_at(calcium: float, total: float, K: float) -> float:
     """Bound buffer in equilibrium with Ca2+ [uM], of `total` with dissociation constant `K` [uM]."""
     return total * calcium / (calcium + K)
 
 
+@arguments(not_negative=("calcium", "total"), above_zero=("K",))
 def capacity(calcium: float, total: float, K: float) -> float:
     """Buffering capacity kappa, the change of bound per change of free Ca2+ (Neher & Augustine 1992)."""
     return total * K / (calcium + K) ** 2

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import arguments, shaped, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import s, uM, um
@@ -77,6 +77,7 @@ class DeYoungKeizer:
         """d4 [uM]: the one given, or d1 d2/d3."""
         return self.d1 * self.d2 / self.d3 if self.d4 is None else self.d4
 
+    @arguments(not_negative=("calcium", "ip3"))
     def rest(self, calcium: float, ip3: float) -> Floats:
         """(8,) steady part of subunits in each of STATES at constant Ca2+ and IP3 [uM]."""
         n = len(STATES)
@@ -85,7 +86,9 @@ class DeYoungKeizer:
         return np.linalg.solve(linear, np.eye(n)[-1])
 
 
+@arguments(not_negative=("parts",))
 def state_species(where: Place, parts: Floats) -> tuple[Species, ...]:
     """The species of the eight states, starting from (8,) parts of all subunits."""
+    shaped("state_species: parts", parts, (len(STATES),), "one for each state")
     return tuple(Species(f"IP3R {name}", where, float(part), scale=1.0, unit="1")
                  for name, part in zip(STATES, parts, strict=True))

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from spatial import checks
+from spatial.checks import arguments, shaped
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import molecule, s, uM
@@ -72,6 +73,7 @@ class DenizotIP3R:
                 self.a_act * calcium * x[:, 0] - self.b_act * x[:, 1],
                 self.a_inh * calcium * x[:, :, 0] - self.b_inh * x[:, :, 1])
 
+    @arguments(not_negative=("calcium", "ip3"))
     def rest(self, calcium: float, ip3: float) -> Floats:
         """(8,) steady part of receptors in each of STATES at constant Ca2+ and IP3 [uM]."""
         sites = (self.a_ip3 * ip3, self.b_ip3), (self.a_act * calcium, self.b_act), (self.a_inh * calcium, self.b_inh)
@@ -79,8 +81,10 @@ class DenizotIP3R:
         return np.asarray(np.einsum("i,j,k->ijk", ip3_site, activating, inhibiting).ravel())
 
 
+@arguments(not_negative=("receptors",))
 def state_species(where: Place, receptors: Floats) -> tuple[Species, ...]:
     """The species of the eight states, starting from (8,) receptors [1/um^2 on a membrane, 1 at points]."""
+    shaped("state_species: receptors", receptors, (len(STATES),), "one for each state")
     return tuple(Species(f"IP3R {name}", where, float(part), unit="1/um^2" if where.dimension == 2 else "1",
                          scale=float(np.sum(receptors)) or None)
                  for name, part in zip(STATES, receptors, strict=True))

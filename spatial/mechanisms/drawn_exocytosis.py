@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError, sized
+from spatial.checks import InputError, arguments, sized
 from spatial.geometry.place import Floats, Place
 from spatial.laws import hill
 from spatial.model import Concentrations, Event, Gains, OnRise, Species
@@ -25,6 +25,7 @@ class Waits:
             raise InputError(f"waits have shape {np.shape(self.values)}; they must be numbers > 0, a row for each slot")
 
 
+@arguments(not_negative=("refill",))
 def draw_waits(slots: int, duration: float, rng: np.random.Generator, refill: float = 0.6 / s) -> Waits:
     """Exponential waits of so many slots, more than they can use in `duration` [s] with any fair chance."""
     checks.positive("waits: slots", slots)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import by_annotation, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
@@ -97,6 +97,7 @@ class CD73:
         return self.V * amp / (self.K * (1 + (atp + adp) / self.Ki) + amp)
 
 
+@by_annotation
 def surface_rate(rate: float, volume_fraction: float, membrane: float) -> float:
     """The rate per membrane area that does what `rate` does per ECS volume, V alpha/S (biophysics A8).
 

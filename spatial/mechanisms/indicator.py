@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spatial import checks
+from spatial.checks import by_annotation, shaped
 from spatial.geometry.place import Floats, Place
 from spatial.model import Species
 from spatial.units import s, uM, um2
@@ -36,6 +37,7 @@ class Indicator:
         """Dissociation constant [uM]."""
         return self.koff / self.kon
 
+    @by_annotation
     def species(self, place: Place, calcium: float) -> tuple[Species, Species]:
         """The indicator free and bound, in equilibrium with Ca2+ [uM]."""
         checks.number(f"{self.name}: Ca2+", calcium)
@@ -43,8 +45,10 @@ class Indicator:
         return (Species(f"{self.name} free", place, self.total - bound, self.D, scale=self.total),
                 Species(f"{self.name} bound", place, bound, self.D, scale=self.total))
 
+    @by_annotation
     def shining(self, free: Floats, bound: Floats) -> Floats:
         """The concentration [uM] of bound indicator alone that would give the same light."""
+        shaped("Indicator.shining: bound", bound, (len(free),), "one for each of the free")
         return bound + self.brightness_free * free
 
 

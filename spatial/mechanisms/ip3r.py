@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import arguments, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import nM, s, uM, um
@@ -39,6 +39,7 @@ class LiRinzel:
         Q2 = self.d2 * (ip3 + self.d1) / (ip3 + self.d3)
         return {self.calcium: flux, self.store: -flux, self.h: self.a2 * (Q2 * (1 - h) - calcium * h)}
 
+    @arguments(not_negative=("calcium", "ip3"))
     def rest(self, calcium: float, ip3: float) -> float:
         """The steady h at constant Ca2+ and IP3 [uM]."""
         Q2 = self.d2 * (ip3 + self.d1) / (ip3 + self.d3)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial.checks import InputError, arguments, by_annotation, shaped
 from spatial.compiled import compiled
 from spatial.draws import address_of, generator_at
 from spatial.geometry.place import Floats, Ints, Place
@@ -58,6 +59,7 @@ class Scheme:
         drive = {"none": np.ones_like(calcium), "calcium": calcium, "IP3": ip3}
         return np.stack([each.k * drive[each.ligand] for each in self.transitions], axis=1)
 
+    @arguments(not_negative=("calcium", "ip3"))
     def at_rest(self, calcium: float, ip3: float) -> Floats:
         """Probability of each state at constant Ca2+ and IP3 [uM]."""
         Q = np.zeros((len(self.states),) * 2)
@@ -92,6 +94,7 @@ def denizot() -> Scheme:
     return Scheme(states, transitions, states.index("110"))
 
 
+@by_annotation
 def de_young_keizer(subunits: int = 3) -> Scheme:
     """De Young & Keizer 1992 with the constants of biophysics A2b; b4 follows from detailed balance (trap C1)."""
     a1, a2, a3, a4, a5 = 400 / (uM * s), 0.2 / (uM * s), 400 / (uM * s), 0.2 / (uM * s), 20 / (uM * s)
@@ -293,12 +296,17 @@ def _walk(counts: Ints, clocks: Floats, rates: Floats, start: Ints, end: Ints, o
     return noted, point, first
 
 
+@arguments(not_negative=("channels", "calcium", "ip3"))
 def at_rest(scheme: Scheme, channels: Ints, calcium: float, ip3: float, rng: np.random.Generator) -> Ints:
     """(n, states) numbers drawn from the steady state at constant Ca2+ and IP3 [uM], for (n,) channels at points."""
+    shaped("at_rest: channels", channels, ("n",))
+    if np.asarray(channels).dtype.kind not in "iu":
+        raise InputError("at_rest: channels must be an array of integers, the number at each point")
     units = channels * scheme.together
     return rng.multinomial(units, scheme.at_rest(calcium, ip3))
 
 
+@by_annotation
 def channel_species(where: Place, scheme: Scheme, counts: Ints,
                     receptor: str = "IP3R") -> tuple[tuple[Species, ...], Species]:
     """The species of the states and that of open channels, starting from (n, states) `counts`.

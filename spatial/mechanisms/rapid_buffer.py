@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.place import Place
 from spatial.model import Concentrations, Event, Gains, Mechanism, Species, adapted, events_of
 from spatial.units import ms, nm, s, uM
@@ -38,22 +38,27 @@ class RapidBuffer:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("total", "K", "kon"))
 
+    @arguments(not_negative=("calcium",))
     def free(self, calcium: float) -> float:
         """Free buffer in equilibrium with Ca2+ [uM]."""
         return self.total * self.K / (calcium + self.K)
 
+    @arguments(not_negative=("calcium",))
     def bound(self, calcium: float) -> float:
         """Bound buffer in equilibrium with Ca2+ [uM]."""
         return self.total * calcium / (calcium + self.K)
 
+    @arguments(not_negative=("calcium",))
     def capacity(self, calcium: float) -> float:
         """The change of bound buffer per small change of free Ca2+, kappa, at this Ca2+ [uM]."""
         return self.total * self.K / (calcium + self.K) ** 2
 
+    @arguments(not_negative=("calcium",))
     def time(self, calcium: float) -> float:
         """How long binding takes to come into equilibrium at constant Ca2+ [s]."""
         return 1 / (self.kon * (calcium + self.K))
 
+    @arguments(not_negative=("calcium", "D"))
     def length(self, calcium: float, D: float) -> float:
         """How far Ca2+ of diffusion coefficient `D` goes [um] before it is bound."""
         return float(np.sqrt(D / (self.kon * self.free(calcium))))
@@ -87,15 +92,18 @@ class RapidBuffers:
         """The factor 1 / (1 + kappa) by which every flux of Ca2+ moves free Ca2+ less."""
         return 1 / (1 + self.capacity)
 
+    @arguments(not_negative=("D",))
     def effective_D(self, D: float) -> float:
         """The diffusion coefficient [um^2/s] of small changes of Ca2+, from that of free Ca2+."""
         carried = sum(buffer.D * buffer.capacity(self.calcium) for buffer in self.buffers)
         return (D + carried) * self.factor
 
+    @by_annotation
     def slowed(self, mechanism: Mechanism, calcium: Species) -> Mechanism:
         """The mechanism with its gain of this Ca2+, that of the buffers' place, divided by 1 + kappa."""
         return Slowed(mechanism, calcium, self.factor)
 
+    @arguments(not_negative=("peak", "time", "distance", "D", "change"))
     def validity(self, peak: float, time: float, distance: float = np.inf, D: float = 220.0,
                  change: float = 0.1) -> "Validity":
         """Whether the reduction holds for Ca2+ up to `peak` [uM], times [s] and distances [um] of interest.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from spatial import checks
+from spatial.checks import arguments
 from spatial.geometry.place import Floats, Place
 from spatial.laws import hill, inhibition
 from spatial.model import Concentrations, Gains, Species
@@ -68,6 +69,7 @@ class StimOrai:
                 self.stim: (self.sensor.active(c[self.store]) - stim) / self.tau_stim,
                 self.orai: (stim - orai) / self.tau_orai}
 
+    @arguments(not_negative=("store",))
     def rest(self, store: float) -> float:
         """The steady part, of STIM and of Orai alike, at constant Ca2+ of the store [uM]."""
         return float(self.sensor.active(store))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.model import ConcentrationLaw, Concentrations, Gains, Mechanism, Reaction, Species, gained
 from spatial.units import s, uM
@@ -111,6 +112,7 @@ class Production:
         return [Reaction({self.species: 1, **gained(self.ledger, -1)}, self.flux)]
 
 
+@by_annotation
 def baseline(species: Species, level: float, loss: Mechanism, others: Mapping[Species, float] | None = None,
              ledger: Species | None = None) -> Production:
     """The production that holds `species` at `level` [uM] against one loss, where that loss acts.

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats
 from spatial.model import Concentrations, Species
 
@@ -37,6 +37,7 @@ class Highest:
         if height > self._highest:
             self._highest, self.time, self.values = height, t, np.array(values)
 
+    @by_annotation
     def label(self, name: str = "") -> str:
         """What the field is and when, to write beside a colour bar."""
         return f"{name or self.species.name} at {self.time:.2f} s [{self.species.unit}]"
@@ -79,6 +80,7 @@ class Only:
         checks.kinds(self)
 
     @classmethod
+    @by_annotation
     def at(cls, times: Iterable[float], frames: Frames) -> "Only":
         """The frames at these times [s] alone."""
         return cls(frozenset(float(one) for one in times), frames)

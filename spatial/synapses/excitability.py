@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import arguments, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, gained, level
 from spatial.synapses.potassium_release import LEAST
@@ -86,19 +86,23 @@ class MeanField:
         if self.buffering < 1:
             raise checks.InputError(f"MeanField: buffering is {self.buffering:g}; it must be at least 1, no astrocyte")
 
+    @arguments(not_negative=("rate",))
     def release(self, rate: Any) -> Any:
         """p(r), the steady release probability at a rate [Hz]."""
         rise, fall = turnover(self, rate, self.tau_a * self.kappa_a * rate)
         return rise / (rise + fall)
 
+    @arguments(not_negative=("rate",))
     def drive(self, rate: Any, current: float) -> Any:
         """I_eff at a rate [Hz] and an input I."""
         return current + self.w * self.release(rate) * rate + self.potassium / self.buffering * rate
 
+    @arguments(not_negative=("rate",))
     def holding(self, rate: Any) -> Any:
         """The input I at which a rate [Hz] above 0 holds itself."""
         return np.log(np.expm1(rate / SCALE)) - self.drive(rate, 0.0)
 
+    @arguments(above_zero=("highest",))
     def steady(self, current: float, highest: float = 200 * Hz) -> Floats:
         """(k,) all rates up to `highest` [Hz] that hold themselves at an input I, in rising order."""
         def excess(rate: Any) -> Any:
@@ -109,10 +113,12 @@ class MeanField:
         crossed = np.flatnonzero(found[:-1] * found[1:] < 0)
         return np.array([brentq(excess, rates[k], rates[k + 1], xtol=1e-12) for k in crossed])
 
+    @arguments(not_negative=("rate",))
     def gain(self, rate: float, current: float) -> float:
         """dr/dI [Hz] along the steady rates; negative where a steady rate is not stable."""
         return float(self.response(rate, current, 0.0).real)
 
+    @arguments(numbers=("frequency",), not_negative=("rate",))
     def response(self, rate: float, current: float, frequency: Any) -> Any:
         """Complex dr/dI [Hz] of small oscillations of I about a steady rate, at frequencies [Hz] of any shape.
 

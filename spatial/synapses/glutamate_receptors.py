@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Held, Species, level
 from spatial.units import ms, s, uM
@@ -28,6 +28,7 @@ class Receptor:
     def __post_init__(self) -> None:
         checks.kinds(self)
 
+    @by_annotation
     def follow(self, times: Floats, glutamate: Floats, states: Sequence[str]) -> Floats:
         """(k, m) part of the receptors in these states, at (k,) times [s] in (k, m) glutamate [uM], resting at first.
 
@@ -50,11 +51,13 @@ class Receptor:
         """(..., n, n) rates of change [1/s] of the parts in the n states at glutamate (...) [uM]; columns add to 0."""
         return self._matrix(self.others) + np.asarray(glutamate)[..., None, None] * self._matrix(self.bindings)
 
+    @arguments(not_negative=("glutamate",))
     def steady(self, glutamate: float) -> Floats:
         """(n,) parts in the n states after long in constant glutamate [uM]."""
         equations = np.vstack([self.rates(glutamate) / self._fastest, np.ones(len(self.states))])
         return np.asarray(np.linalg.lstsq(equations, np.r_[np.zeros(len(self.states)), 1.0])[0])
 
+    @arguments(not_negative=("glutamate",))
     def species(self, where: Place, glutamate: float = 0.0) -> dict[str, Species]:
         """A species on `where` for each state: its part of the receptors, steady in this glutamate [uM] at first."""
         parts = np.maximum(self.steady(glutamate), 0.0)

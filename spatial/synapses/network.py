@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.frozen import read_only
 from spatial.geometry.contact import to_concentration, touched
 from spatial.geometry.place import Floats, Place
@@ -245,17 +246,20 @@ class BrianNetwork:
                                         "equations")
 
 
+@by_annotation
 def hearing(name: str) -> str:
     """Equations of a Brian2 group that hears a field: `name` is its value [uM] at any time, never negative."""
     return (f"{name} = clip({name}_offset + {name}_slope * t, 0, inf) : 1\n"
             f"{name}_offset : 1\n{name}_slope : Hz\n")
 
 
+@by_annotation
 def counting(name: str) -> str:
     """Equations of a Brian2 group that lets something out."""
     return f"{name}_out : 1\n{name}_moment : second\n"
 
 
+@by_annotation
 def count(name: str, amount: str = "1") -> str:
     """Statements that let out `amount` of something, for a group's `on_pre` or `reset`."""
     return f"{name}_out += {amount}\n{name}_moment += ({amount}) * t\n"

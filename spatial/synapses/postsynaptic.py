@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError, sized
+from spatial.checks import InputError, by_annotation, sized
 from spatial.geometry.place import Floats, Ints, Mesh, Place
 from spatial.model import Concentrations, Event, Gains, Held, OnRise, Species, gained, level
 from spatial.units import ms, mV, pA, s
@@ -22,6 +22,7 @@ _SHUNT = 100.0  # times the leak: what holds a neuron at its reset while it is r
 _WAITS = 0.5  # of `refractory`: not 0 itself, or the small step by which rates are linearised would set it off
 
 
+@by_annotation
 def with_neurons(mesh: Mesh, synapses: str, neuron: Sequence[int] | Ints, name: str = "neurons",
                  capacitance: float | Floats = CAPACITANCE, count: int | None = None) -> Mesh:
     """This mesh with a place of neurons, and with each synapse touching the `neuron` of its number.
@@ -205,6 +206,7 @@ class Pattern:
         checks.parameters(self, may_be_negative=("current", "E", "a", "b", "reset"),
                           above_zero=("capacitance", "tau_w"))
 
+    @by_annotation
     def neurons(self, where: Place, V: Species, w: Species, spikes: Species | None = None,
                 current: Held | None = None) -> AdEx:
         """Neurons that fire so, under its current or another one."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Species
 from spatial.units import minute, s, uM
@@ -56,6 +57,7 @@ class ReceptorModulation:
         return np.asarray((1 - c[self.active]) * self.U0 + self.alpha * c[self.active])
 
 
+@by_annotation
 def on_rate(exposure: float, activated: float = 1 - np.exp(-1.5 * 78 / 60)) -> float:
     """The `on` [1/(uM s)] at which one release, heard as an `exposure` [uM s], activates this part of the receptors.
 

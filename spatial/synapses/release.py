@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from spatial import checks
-from spatial.checks import sized
+from spatial.checks import arguments, sized
 from spatial.geometry.place import Floats, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Held, Species, level
 from spatial.synapses.receptors import K_A1, release_probability
@@ -103,6 +103,7 @@ class TsodyksMarkram:
                 self.u: c[self.u] * np.expm1(-self.facilitation * dt)}
 
 
+@arguments(not_negative=("U",), above_zero=("rate", "recovery", "facilitation"))
 def steady_release(U: float, rate: float, recovery: float = 2.0, facilitation: float = 3.33) -> float:
     """Released part u x per spike of a long regular train of `rate` [Hz] (closed form, biophysics A11)."""
     keeps_u, keeps_x = np.exp(-facilitation / rate), np.exp(-recovery / rate)
@@ -110,6 +111,7 @@ def steady_release(U: float, rate: float, recovery: float = 2.0, facilitation: f
     return float(u * (1 - keeps_x) / (1 - (1 - u) * keeps_x))
 
 
+@arguments(not_negative=("interval",), above_zero=("U", "recovery", "facilitation"))
 def paired_pulse_ratio(U: Floats | float, interval: Floats | float, recovery: float = 2.0,
                        facilitation: float = 3.33) -> Floats:
     """Second release over the first of a rested synapse, an `interval` [s] apart (closed form).

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.synapses.spikes import check_trains
 from spatial.units import ms, s
@@ -25,6 +25,7 @@ Spikes = tuple[Floats, Floats]
 """(k,) times [s] and (k,) the number of the neuron that each is of."""
 
 
+@arguments(may_be_nan=("between",))
 def read_spikes(path: str | Path, neurons: range | None = None, between: tuple[float, float] | None = None,
                 population: str | None = None) -> tuple[Floats, ...]:
     """The spike trains [s] in a file, one for each of these `neurons`.
@@ -57,6 +58,7 @@ def read_spikes(path: str | Path, neurons: range | None = None, between: tuple[f
     return _trains(path, times, neuron.astype(np.int64), neurons)
 
 
+@by_annotation
 def write_spikes(path: str | Path, trains: tuple[Floats, ...], population: str = POPULATION) -> None:
     """Write spike trains [s] to a .csv, .npz or .h5 (SONATA) file, which `read_spikes` reads.
 

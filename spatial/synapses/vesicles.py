@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.model import AtTimes, Concentrations, Event, Gains, Species
 from spatial.synapses.release import ReleaseProbability
@@ -29,6 +29,7 @@ class Draws:
         checks.kinds(self)
 
 
+@by_annotation
 def draw(trains: tuple[Floats, ...], vesicles: int, rng: np.random.Generator) -> Draws:
     """The chances of so many vesicles at each synapse, at each of its spikes."""
     checks.positive("number of vesicles", vesicles)

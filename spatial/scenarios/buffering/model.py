@@ -14,6 +14,7 @@ import numpy as np
 from spatial import checks
 from spatial._engine.methods.electrolyte import Capacitor, Electrolyte
 from spatial._engine.methods.tolerance import Tolerance
+from spatial.checks import by_annotation
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.size import BRICKS, check_size
@@ -84,12 +85,14 @@ class Observed:
         return int(np.searchsorted(self.recording.times, self.slab.settings.stop))
 
 
+@by_annotation
 def cases(settings: BufferingSettings) -> dict[str, BufferingSettings]:
     """The slab as it is, without Kir4.1, without currents from cell to cell, and without astrocytes."""
     return {CONTROL: settings, NO_KIR: replace(settings, astrocytes=replace(settings.astrocytes, kir=False)),
             UNCOUPLED: replace(settings, coupled=False), NO_ASTROCYTE: replace(settings, with_astrocytes=False)}
 
 
+@by_annotation
 def slab(settings: BufferingSettings) -> Slab:
     """The experiment."""
     mesh, astrocytes = furnished(settings), settings.astrocytes
@@ -122,6 +125,7 @@ def slab(settings: BufferingSettings) -> Slab:
                 Electrolyte(charges, held, TEMPERATURE))
 
 
+@by_annotation
 def furnished(settings: BufferingSettings) -> Mesh:
     """The slab, 1 um^2 in section: ECS, astrocytes and their potentials, the membrane, its active part, a ledger."""
     n, astrocytes = settings.slices, settings.astrocytes
@@ -155,6 +159,7 @@ def _through(membrane: Sequence[Mechanism], of: Species, per: float, c: Concentr
     return found
 
 
+@by_annotation
 def along(observed: Observed) -> Floats:
     """(n + 1,) current along the cells at the slices' edges at the end of the input [pA]: as much returns outside.
 
@@ -164,6 +169,7 @@ def along(observed: Observed) -> Floats:
     return np.r_[0.0, -np.cumsum(through)]
 
 
+@by_annotation
 def observe(one: Slab, progress: Progress | None = None) -> Observed:
     """Run the experiment."""
     experiment = one.experiment
@@ -171,6 +177,7 @@ def observe(one: Slab, progress: Progress | None = None) -> Observed:
                                   progress=progress, electrolyte=one.electrolyte))
 
 
+@by_annotation
 def findings(observed: Observed) -> dict[str, float]:
     """What a slab came to at the end of the input, in numbers, each named with its unit."""
     recording, settings, k = observed.recording, observed.slab.settings, observed.end

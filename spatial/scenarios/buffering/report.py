@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatial.checks import by_annotation
 from spatial.geometry.place import Floats
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.pictures import draw_all
@@ -42,6 +43,7 @@ _LABEL = -0.11  # of the y axes on the left, so that they are in line
 _SEEN = 0.03  # of the largest current: no arrow for less
 
 
+@by_annotation
 def results(folder: Path, settings: BufferingSettings, progress: Progress | None = None) -> list[Row]:
     """Compute, and write every file into the folder; a row of findings per case and length."""
     runs, rows, before = dict[tuple[float, str], Observed](), list[Row](), 0.0
@@ -57,6 +59,7 @@ def results(folder: Path, settings: BufferingSettings, progress: Progress | None
     return rows
 
 
+@by_annotation
 def duration(settings: BufferingSettings) -> float:
     """Simulated time of all runs together [s]."""
     return len(cases(settings)) * (1 + len(settings.lengths)) * settings.duration

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.scenarios.cleft.settings import CleftSettings
 from spatial.scenarios.parts.release_in_cleft import Release, release_in_cleft
 
@@ -27,6 +28,7 @@ class Case:
         return f"open_{100 * self.open_rim:03.0f}_{self.seal}"
 
 
+@by_annotation
 def cases(settings: CleftSettings) -> Sequence[Case]:
     """Every part of the rim with both seals; a rim that is all open has none, and counts as an adhesion's."""
     found = []

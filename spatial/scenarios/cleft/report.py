@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spatial.checks import by_annotation
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.pictures import draw_all
 from spatial.scenarios.cleft.model import ADHESION, ASTROCYTE, Case, cases
@@ -22,6 +23,7 @@ _MATTERS = 1.5  # times as many NMDA receptors bound
 _SHOWN, _WHEN = 0.25, 0.2 * ms  # the opening that is shown along the axis, and when
 
 
+@by_annotation
 def results(folder: Path, settings: CleftSettings, progress: Progress | None = None) -> list[Row]:
     """Compute, and write every file into the folder; a row of findings per case."""
     swept = cases(settings)

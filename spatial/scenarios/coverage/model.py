@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.scenarios.coverage.settings import CoverageSettings
 from spatial.scenarios.parts.release_in_cleft import Release, release_in_cleft
 
@@ -24,6 +25,7 @@ class Case:
         return f"coverage_{100 * self.coverage:03.0f}"
 
 
+@by_annotation
 def cases(settings: CoverageSettings) -> Sequence[Case]:
     """A release for every coverage."""
     return [Case(part, release_in_cleft(replace(settings.shape, coverage=part), settings.release))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spatial.checks import by_annotation
 from spatial.output.figures import COLOURS, GREY, figure_of, save, style
 from spatial.output.pictures import draw_all
 from spatial.scenarios.coverage.model import Case, cases
@@ -21,6 +22,7 @@ _SHOWN, _WHEN = (0.0, 0.4, 0.8), 0.2 * ms  # the coverages that are shown along 
 _SIDES = ((OTHER, COLOURS[0], "uncovered side"), (COVERED, COLOURS[1], "behind the astrocyte"))
 
 
+@by_annotation
 def results(folder: Path, settings: CoverageSettings, progress: Progress | None = None) -> list[Row]:
     """Compute, and write every file into the folder; a row of findings per coverage."""
     swept = cases(settings)

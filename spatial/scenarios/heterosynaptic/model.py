@@ -19,7 +19,7 @@ from scipy.stats import t as student
 
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation, fraction, shaped
 from spatial.geometry.grid import ThroughTheCell
 from spatial.geometry.load import load
 from spatial.geometry.place import Floats, Mesh
@@ -78,6 +78,7 @@ class Heterosynaptic:
     def __post_init__(self) -> None:
         checks.kinds(self)
 
+    @by_annotation
     def over_time(self, name: str) -> Floats:
         """(blocks, seeds, k, k, t) of a probe of every synapse."""
         shape, k = (len(self.settings.blocks), self.settings.seeds), len(self.synapses)
@@ -126,6 +127,7 @@ class Heterosynaptic:
         """(k,) um from each synapse to the process."""
         return to_process(self.mesh, self.synapses)
 
+    @by_annotation
     def block(self, name: str) -> int:
         """Where a block is on the first axis."""
         return self.settings.blocks.index(name)
@@ -137,6 +139,7 @@ def _largest(values: Floats) -> Floats:
     return np.asarray(np.take_along_axis(values, at[..., None], axis=-1)[..., 0])
 
 
+@by_annotation
 def place_of(settings: HeterosynapticSettings) -> Neighbourhood:
     """The process and its synapses, the same every time."""
     rng = np.random.default_rng(settings.arrangement)
@@ -150,6 +153,7 @@ def place_of(settings: HeterosynapticSettings) -> Neighbourhood:
     return Neighbourhood(found.mesh, found.synapses[:settings.synapses])
 
 
+@by_annotation
 def place_again(settings: HeterosynapticSettings) -> Neighbourhood:
     """The same place, without what `place_of` has warned of."""
     with warnings.catch_warnings():
@@ -157,6 +161,7 @@ def place_again(settings: HeterosynapticSettings) -> Neighbourhood:
         return place_of(settings)
 
 
+@arguments(not_negative=("seed", "active"))
 def case(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed: int, active: int) -> Experiment:
     """One run's experiment."""
     changed = replace(settings.tripartite, **BLOCKS[block])
@@ -165,6 +170,7 @@ def case(place: Neighbourhood, settings: HeterosynapticSettings, block: str, see
     return drawn(found, [draw_waits(slots, changed.duration, rng) for _ in range(2)])
 
 
+@by_annotation
 def drawn(experiment: Experiment, waits: Sequence[Waits]) -> Experiment:
     """The experiment with vesicles whose chances are drawn beforehand: waits for each kind, in their order."""
     species, mechanisms, left = list(experiment.model), list[Mechanism](), iter(waits)
@@ -190,6 +196,7 @@ class _Task:
     keep: bool  # the whole recording of the first block
 
 
+@by_annotation
 def heterosynaptic(settings: HeterosynapticSettings, jobs: int = 1, told: Told | None = None) -> Heterosynaptic:
     """Every synapse fires in turn, for each seed and block, in `jobs` processes, on which results do not depend."""
     checks.positive("number of jobs", jobs)
@@ -224,11 +231,13 @@ def _runs(task: _Task) -> list[Run]:
             for block in task.settings.blocks]
 
 
+@by_annotation
 def frames(settings: HeterosynapticSettings) -> Floats:
     """(t,) times at which runs are compared [s]."""
     return np.linspace(0.0, settings.tripartite.duration, _FRAMES)
 
 
+@arguments(not_negative=("seed", "active"))
 def run(place: Neighbourhood, settings: HeterosynapticSettings, block: str, seed: int, active: int,
         keep: bool = False) -> Run:
     """One run."""
@@ -256,24 +265,30 @@ class Band:
         checks.kinds(self)
 
 
+@arguments(may_be_nan=("values",))
 def band(values: Floats, level: float = 0.95) -> Band:
     """Of (seeds, ...) values."""
+    fraction("band: level", level)
     n = len(values)
     if n < FEWEST:
         return Band(values[0], np.full(values.shape[1:], np.nan))
     return Band(values.mean(axis=0), student.ppf((1 + level) / 2, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n))
 
 
+@by_annotation
 def silent(found: Heterosynaptic) -> NDArray[np.bool_]:
     """(k, k) where the listening synapse is not the one that fires."""
     return ~np.eye(len(found.synapses), dtype=bool)
 
 
+@arguments(may_be_nan=("values", "x"))
 def binned(values: Floats, x: Floats, edges: Floats) -> tuple[Floats, Band]:
     """Middles of bins of (k, k) or other `x`, and the band of (seeds, same shape) values in each that has any.
 
     Values are averaged in a bin for each seed before the interval over seeds is taken.
     """
+    shaped("binned: edges", edges, ("k",))
+    shaped("binned: values", values, ("seeds", *np.shape(x)), "one of each seed for each x")
     inside = [(x >= low) & (x < high) for low, high in pairwise(edges)]
     used = [one for one in inside if one.any()]
     means = np.stack([values[:, one].mean(axis=1) for one in used], axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from spatial.analysis.spread import apparent_diffusion, length_constant
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.slices import surface_of
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -49,6 +50,7 @@ _TWO_DIGITS = 10
 _ALIKE = 0.05  # of the largest: a standard deviation over synapses below which they change alike
 
 
+@by_annotation
 def results(folder: Path, settings: HeterosynapticSettings, jobs: int = 1,
             progress: Progress | None = None, with_pictures: bool = True) -> Heterosynaptic:
     """Compute, and write every file into the folder: the numbers first."""
@@ -64,11 +66,13 @@ def results(folder: Path, settings: HeterosynapticSettings, jobs: int = 1,
     return found
 
 
+@by_annotation
 def duration(settings: HeterosynapticSettings) -> float:
     """Simulated time of all runs together [s]."""
     return len(settings.blocks) * settings.seeds * settings.synapses * settings.tripartite.duration
 
 
+@by_annotation
 def rows(found: Heterosynaptic) -> list[Row]:
     """A row for each block, seed, synapse that fires and synapse that listens."""
     dw, dp, final, dtheta = found.dw, found.dp, found.dp_final, found.dtheta
@@ -90,6 +94,7 @@ def rows(found: Heterosynaptic) -> list[Row]:
     return table
 
 
+@by_annotation
 def summary(found: Heterosynaptic) -> dict[str, Any]:
     """The whole in a few numbers: means over silent synapses with their 95 % intervals over seeds, for each block."""
     settings, k = found.settings, range(len(found.synapses))
@@ -139,6 +144,7 @@ def _means(found: Heterosynaptic, block: int) -> Row:
     return row
 
 
+@by_annotation
 def matrix(path: Path, found: Heterosynaptic) -> None:
     """Heat maps of weight (above) and release probability (below): who fires, who listens; a column for each block."""
     shown = [name for name in (INTACT, A1_BLOCK, D_SERINE_BLOCK) if name in found.settings.blocks]
@@ -190,8 +196,10 @@ def _left(found: Heterosynaptic, values: Floats, block: str) -> str:
     return f"; {block} leaves {f'at most {PERCENT * most:.1g} %' if most else 'nothing'} of it"
 
 
+@arguments(may_be_nan=("values",))
 def told(values: Floats) -> str:
     """Mean of (seeds,) values [%] and half the width of its interval, which is told if it includes 0."""
+    shaped("told: values", values, ("n",))
     found, seeds = band(values), len(values)
     text = f"{float(found.mean):.2g}".replace("-", "−")
     if np.isnan(found.half):
@@ -232,6 +240,7 @@ def _cell(value: float) -> str:
     return ("−" if value < 0 else "") + (text.removeprefix("0") if text.startswith("0.") else text)
 
 
+@by_annotation
 def curves(path: Path, found: Heterosynaptic) -> None:
     """Changes at silent synapses against distance, coverage and time, with a band for each block."""
     others = silent(found)
@@ -293,6 +302,7 @@ def _over_time(axes: "Axes", found: Heterosynaptic, values: Floats, look: dict[s
     axes.fill_between(found.times, over.mean - over.half, over.mean + over.half, color=look["color"], alpha=0.18, lw=0)
 
 
+@by_annotation
 def map_of(path: Path, found: Heterosynaptic) -> None:
     """The weight change of every synapse around the process in 3D, when the best covered one fires."""
     fires = int(found.coverage.argmax())

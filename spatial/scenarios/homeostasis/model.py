@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.analysis.gain import transfer
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.clearance import Conversion
@@ -65,6 +66,7 @@ class Observed:
         return np.asarray(self.experiment.species[DRIVE].initial)
 
 
+@by_annotation
 def cases(settings: HomeostasisSettings) -> dict[str, MeanField]:
     """The loop with neither K+ buffering nor adenosine, with each, and with both."""
     silent = replace(settings.loop, gamma_p=0.0)
@@ -72,27 +74,32 @@ def cases(settings: HomeostasisSettings) -> dict[str, MeanField]:
             BOTH: replace(settings.loop, buffering=settings.buffering)}
 
 
+@arguments(above_zero=("n",))
 def apart(loop: MeanField, n: int) -> Mesh:
     """n pieces of ECS of 1 um^3 that do not touch, each with a neuron."""
     return with_neurons(pool("ecs", np.full(n, 1 * um3)), loop, np.arange(n), 1 * um3)
 
 
+@arguments(not_negative=("elements", "share"))
 def with_neurons(ecs: Place, loop: MeanField, elements: ArrayLike, share: float) -> Mesh:
     """ECS with the membrane of a neuron at each of these elements, for a `share` [um^3] of ECS each, and a ledger.
 
     Spread evenly over that share, K+ rises in balance by what the loop says per Hz.
     """
+    shaped("with_neurons: elements", elements, ("k",))
     here = np.asarray(elements, np.int64)
     membrane = Place(MEMBRANE, 2, np.full(len(here), area_per_ecs(loop) * share), ecs.centres[here],
                      touches={"ecs": here, LEDGER: np.zeros(len(here), np.int64)})
     return Mesh.of(ecs, pool(LEDGER, [1.0]), membrane).touching("ecs", LEDGER, np.zeros(len(ecs), np.int64))
 
 
+@by_annotation
 def area_per_ecs(loop: MeanField) -> float:
     """Membrane that fires per volume of ECS [1/um], so that K+ drives it by g_K beta_K per Hz without an astrocyte."""
     return loop.potassium / (RateNeuron.g_K * RateNeuron.per_spike * loop.tau_K)
 
 
+@arguments(not_negative=("rate",), above_zero=("duration",))
 def experiment(mesh: Mesh, loop: MeanField, current: ArrayLike, rate: ArrayLike = 0.0,
                duration: float = 60 * s) -> Experiment:
     """Neurons that get an input I each, and start from a rate [Hz] each with all in balance with it: K+, adenosine, p.
@@ -150,6 +157,7 @@ class Homeostasis:
         checks.kinds(self)
 
 
+@by_annotation
 def homeostasis(loop: MeanField, settings: HomeostasisSettings, progress: Progress | None = None) -> Homeostasis:
     """The three runs of one loop, each of the settings' duration.
 
@@ -160,18 +168,21 @@ def homeostasis(loop: MeanField, settings: HomeostasisSettings, progress: Progre
                        kicked(loop, settings, after(2 * settings.duration, progress)))
 
 
+@by_annotation
 def driven(loop: MeanField, settings: HomeostasisSettings, progress: Progress | None = None) -> Observed:
     """Neurons at rest at the operating point, whose input then is one of those of the f-I curves each."""
     inputs = np.linspace(*settings.currents, settings.inputs)
     return _observe(loop, inputs, np.full(len(inputs), _roots(loop, settings)[0]), settings, progress, _TOLERANCE)
 
 
+@by_annotation
 def stepped(loop: MeanField, settings: HomeostasisSettings, progress: Progress | None = None) -> Observed:
     """Two neurons at rest at the operating point, whose input then steps down and up a little."""
     return _observe(loop, settings.current + settings.step * np.array([-1.0, 1.0]),
                     np.full(2, _roots(loop, settings)[0]), settings, progress, _FINE)
 
 
+@by_annotation
 def kicked(loop: MeanField, settings: HomeostasisSettings, progress: Progress | None = None) -> Observed:
     """Neurons held at a rate until all is in balance with it, and left alone: the kick, and beside the threshold."""
     threshold = _roots(loop, settings)[1:2]
@@ -195,11 +206,13 @@ def _observe(loop: MeanField, currents: Floats, rates: Floats, settings: Homeost
     return Observed(loop, one, simulate(one.model, one.duration, one.watch, tolerance=tolerance, progress=progress))
 
 
+@by_annotation
 def gain(two: Observed) -> float:
     """dr/dI [Hz] between two neurons whose inputs differ a little, when all has settled."""
     return float(_difference(two)[-1])
 
 
+@by_annotation
 def response(two: Observed, frequency: ArrayLike) -> NDArray[np.complex128]:
     """Complex dr/dI [Hz] at frequencies [Hz], from the courses of two neurons whose inputs stepped apart a little."""
     return transfer(two.recording.times, _difference(two), 1.0, frequency)
@@ -210,6 +223,7 @@ def _difference(two: Observed) -> Floats:
     return np.asarray(np.diff(two.rates, axis=1)[:, 0] / np.diff(two.inputs)[0])
 
 
+@by_annotation
 def settled(observed: Observed) -> NDArray[np.bool_]:
     """(n,) which neurons have come to rest below their highest rate: within 1 % over the last tenth of the run."""
     times, rates = observed.recording.times, observed.rates
@@ -217,6 +231,7 @@ def settled(observed: Observed) -> NDArray[np.bool_]:
     return np.asarray((np.ptp(late, axis=0) < _STILL * late[-1]) & (late[-1] < _HIGH * RateNeuron.ceiling))
 
 
+@by_annotation
 def findings(one: Homeostasis, settings: HomeostasisSettings) -> dict[str, float]:
     """What neurons with one loop came to, in numbers, each named with its unit; nan without a threshold."""
     loop, current, at_rest = one.loop, settings.current, settled(one.driven)

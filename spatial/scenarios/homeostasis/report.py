@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatial.checks import by_annotation
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.pictures import draw_all
 from spatial.scenarios.homeostasis.model import (
@@ -42,6 +43,7 @@ _FREQUENCIES = np.geomspace(0.01, 30, 200)  # Hz
 _MEASURED = np.geomspace(0.01, 30, 12)  # Hz
 
 
+@by_annotation
 def results(folder: Path, settings: HomeostasisSettings, progress: Progress | None = None) -> list[Row]:
     """Compute, and write every file into the folder; a row of findings per case."""
     runs, rows = dict[str, Homeostasis](), list[Row]()
@@ -55,6 +57,7 @@ def results(folder: Path, settings: HomeostasisSettings, progress: Progress | No
     return rows
 
 
+@by_annotation
 def duration(settings: HomeostasisSettings) -> float:
     """Simulated time of all runs together [s]."""
     return len(cases(settings)) * 3 * settings.duration

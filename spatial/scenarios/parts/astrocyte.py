@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from spatial import checks
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
 from spatial.mechanisms.buffer import Buffer, bound_at, capacity
@@ -45,6 +46,7 @@ class Astrocyte:
     def __post_init__(self) -> None:
         checks.parameters(self)
 
+    @by_annotation
     def mechanisms(self, mesh: Mesh, settings: Settings, glutamate: Species, receptors: Floats) -> list[Mechanism]:
         """Everything that changes them, with leaks that balance the pumps at rest.
 
@@ -89,6 +91,7 @@ class Astrocyte:
         return dict.fromkeys((self.calcium, self.mobile_bound, self.immobile_bound, self.store, self.outside), 1.0)
 
 
+@arguments(not_negative=("count", "radius"))
 def clustered(membrane: Place, count: int, radius: float, rng: np.random.Generator) -> Floats:
     """(n,) density of receptors of mean 1, all of it within `radius` [um] of `count` random places."""
     centres = membrane.centres[rng.choice(len(membrane), count, replace=False, p=membrane.measure / membrane.total)]
@@ -97,6 +100,7 @@ def clustered(membrane: Place, count: int, radius: float, rng: np.random.Generat
     return inside * membrane.total / float(membrane.measure @ inside)
 
 
+@by_annotation
 def astrocyte_at_rest(mesh: Mesh, settings: Settings) -> Astrocyte:
     """All species of the astrocyte at their resting values."""
     cytosol, membrane = mesh["cytosol"], mesh["er membrane"]
@@ -124,6 +128,7 @@ def _ip3_turnover(cytosol: Place, ip3: Species, calcium: Species) -> tuple[PLCDe
             IP3Degradation(cytosol, ip3, calcium, K_D=0.5 * uM, k_5P=0.1 / s))
 
 
+@arguments(not_negative=("calcium",))
 def resting_ip3(calcium: float) -> float:
     """IP3 [uM] at which PLCdelta and degradation balance at resting Ca2+ [uM], without agonist."""
     place = pool("cytosol", [1.0])

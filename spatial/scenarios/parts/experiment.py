@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import arguments
 from spatial.geometry.place import Floats, Mesh
 from spatial.model import Model, Species
 from spatial.observe.probes import Probe, weighted_size, weighted_sum
@@ -54,6 +55,7 @@ class Experiment:
         checks.kinds(self)
 
 
+@arguments(not_negative=("before",))
 def after(before: float, progress: Progress | None) -> Progress | None:
     """What tells of a run that begins when others have simulated `before` [s], as one long run."""
     return progress and (lambda t, dt: progress(before + t, dt))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, far_permeability, passage_permeability
 from spatial.geometry.place import Mesh, Place
 from spatial.mechanisms.adenosine_transport import AdenosineUptake
@@ -46,6 +47,7 @@ class Extracellular:
     def __post_init__(self) -> None:
         checks.parameters(self)
 
+    @by_annotation
     def mechanisms(self, mesh: Mesh, settings: Settings, calcium: Species) -> list[Mechanism]:
         """Uptake, conversion and loss, the open boundary, and release by the astrocyte."""
         ecs, neuropil = mesh["ecs"], mesh["neuropil"]
@@ -91,6 +93,7 @@ class Extracellular:
         ]
 
 
+@by_annotation
 def extracellular_at_rest(mesh: Mesh, settings: Settings) -> Extracellular:
     """All fields at rest: nothing released, transporters free, vesicles docked."""
     ecs, plasma, sites, ledger = mesh["ecs"], mesh["plasma membrane"], mesh[SITES], mesh[LEDGER]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.place import Place
 from spatial.mechanisms.ion_leak import CHLORIDE, IonLeak
 from spatial.mechanisms.kir41 import Kir41
@@ -53,6 +54,7 @@ class Ions:
         checks.parameters(self, may_be_negative=("V",))
 
 
+@by_annotation
 def glial_membrane(where: Place, ions: Ions, rest: Rest = HALNES) -> list[Mechanism]:
     """Kir4.1, the leaks of Na+ and Cl-, and the pump of an astrocyte, all of one preset."""
     K_o, K_i, Na_o, Na_i, V = (ions.potassium_outside, ions.potassium_inside, ions.sodium_outside, ions.sodium_inside,

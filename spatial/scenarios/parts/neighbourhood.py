@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, by_annotation
 from spatial.geometry.cut_faces import CUT_FACE
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import in_homogenised_tissue
@@ -47,11 +47,13 @@ class Neighbourhood:
         checks.kinds(self)
 
 
+@by_annotation
 def parametric(shape: Tripartite) -> Neighbourhood:
     """The parametric tripartite synapse: it is active, the neighbours of the shape are silent."""
     return Neighbourhood(discretise(tripartite(shape)), np.array([(0.0, 0.0, 0.0), *shape.neighbours]))
 
 
+@by_annotation
 def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator,
                   most_elements: float = MOST_ELEMENTS) -> Neighbourhood:
     """The neighbourhood that a given mesh is if it has an ECS, else that around the process it holds.
@@ -64,6 +66,7 @@ def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator,
     return around_process(tetrahedra, rng, most_elements)
 
 
+@by_annotation
 def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator,
                    most_elements: float = MOST_ELEMENTS) -> Neighbourhood:
     """An astrocyte process alone, put into homogenised neuropil with synapses at random around it.
@@ -84,6 +87,7 @@ def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator,
     return Neighbourhood(mesh, _nearest_first(found, membrane))
 
 
+@by_annotation
 def resolved(tetrahedra: Tetrahedra, rng: np.random.Generator) -> Neighbourhood:
     """A mesh that has the ECS too: the active synapse is between bouton and spine, if there are any.
 
@@ -109,6 +113,7 @@ def _check_region(tetrahedra: Tetrahedra, name: str) -> None:
                          f"it has {sorted(tetrahedra.place_names)}")
 
 
+@by_annotation
 def with_lumen(mesh: Mesh, tetrahedra: Tetrahedra) -> Mesh:
     """The mesh with the voids inside its ER membrane as one pool, "er"."""
     if ER_MEMBRANE not in mesh.places:

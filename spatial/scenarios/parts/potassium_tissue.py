@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from spatial import checks
+from spatial.checks import by_annotation, shaped
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.geometry.potential import CAPACITANCE
 from spatial.mechanisms.ion_leak import CHLORIDE, IonLeak
@@ -74,6 +75,7 @@ class Astrocytes:
         ions = ((D_K, self.potassium), (D_NA, self.sodium), (D_CL, self.chloride))
         return sum(D * inside for D, inside in ions) / CHARGE / thermal_voltage(TEMPERATURE)
 
+    @by_annotation
     def membrane(self, where: Place, ions: Ions) -> list[Mechanism]:
         """What acts on a membrane of theirs."""
         K_o, K_i, V = ions.potassium_outside, ions.potassium_inside, ions.V
@@ -92,6 +94,7 @@ class Astrocytes:
             kir = replace(kir, g=kir.g * 2 * turnover / CHARGE / resting)
         return [*found, kir]
 
+    @by_annotation
     def ions_at_rest(self, place: Place, moving: bool = False) -> tuple[Species, Species, Species]:
         """K+, Na+ and Cl- inside; `moving` from cell to cell, or not."""
         inside = {"K+": (self.potassium, D_K), "Na+": (self.sodium, D_NA), "Cl-": (self.chloride, D_CL)}
@@ -115,6 +118,7 @@ class Neurons:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("fraction", "area", "P_max", "potassium", "sodium"))
 
+    @by_annotation
     def membrane(self, where: Place, outside: Species, potassium: Species, sodium: Species) -> list[Mechanism]:
         """What acts on a membrane of theirs between spikes: nothing where the pump is blocked, as leaks balance it."""
         if not self.pump:
@@ -132,26 +136,34 @@ def _balance(inward: float, outside: float, inside: float, V: float) -> float:
     return inward / CHARGE / (float(nernst(outside, inside, 1, TEMPERATURE)) - V)
 
 
+@by_annotation
 def charge(ions: Sequence[Species], V: Species, side: int = 1) -> dict[Species, float | Floats]:
     """Weights of K+, Na+, Cl- and V for the charge that is not on the membrane [uM um^3]; `side` is -1 outside."""
     return dict(zip((*ions, V), (1.0, 1.0, -1.0, -side * CHARGE), strict=True))
 
 
+@by_annotation
 def potentials(area: Floats, centres: Floats) -> Place:
     """A potential for each piece of a syncytium, with membrane of `area` [um^2], which no conductance joins."""
+    shaped("potentials: area", area, ("k",))
+    shaped("potentials: centres", centres, (len(area), 3))
     return Place(POTENTIAL, 0, CAPACITANCE * area, centres)
 
 
+@by_annotation
 def lined(name: str, of: Place, area: Floats, chosen: Ints, touches: dict[str, Ints]) -> Place:
     """A membrane spread through homogenised tissue: `area` (n,) [um^2] at each element of `of`, where `chosen`.
 
     It touches what `of` touches, or `of` itself if that is a whole, and `touches` (n,) elements of other places.
     """
+    shaped("lined: area", area, ("k",))
+    shaped("lined: chosen", chosen, ("m",))
     beside = dict(of.touches) or {of.name: np.arange(len(of))}
     return Place(name, 2, area[chosen], of.centres[chosen],
                  touches={other: index[chosen] for other, index in {**beside, **touches}.items()})
 
 
+@by_annotation
 def flow(name: str, mechanisms: Sequence[Mechanism], potassium: Sequence[Species],
          part: dict[str, Floats] | None = None) -> Probe:
     """What mechanisms take of K+ outside [uM um^3/s]; `part` (n,) of a place's elements counts, by default all."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from spatial import checks
 from spatial.analysis.escape import escape_times
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.cleft import FAR, PSD, SEAL_MEMBRANE, Cleft, cleft
 from spatial.geometry.discretise import discretise
 from spatial.geometry.open_boundary import far_permeability
@@ -81,6 +82,7 @@ class Observed:
         checks.kinds(self)
 
 
+@by_annotation
 def release_in_cleft(shape: Cleft, settings: ReleaseSettings) -> Release:
     """The experiment in a cleft of this shape."""
     mesh = furnished(shape)
@@ -106,6 +108,7 @@ def release_in_cleft(shape: Cleft, settings: ReleaseSettings) -> Release:
         {one.name: one for one in species}), glutamate)
 
 
+@by_annotation
 def furnished(shape: Cleft) -> Mesh:
     """The mesh with the vesicle's pore, and a ledger that all touch who take glutamate."""
     mesh = discretise(cleft(shape)).with_places(pool(LEDGER, [1.0]))
@@ -170,6 +173,7 @@ def _views(mesh: Mesh, shape: Cleft, glutamate: Species) -> tuple[Probe, ...]:
             at_elements(glutamate, neighbours, AT_NEIGHBOURS))
 
 
+@by_annotation
 def observe(release: Release, frame_times: Iterable[float] = (), progress: Progress | None = None) -> Observed:
     """Run the experiment; the film keeps glutamate at the `frame_times` [s]."""
     film, experiment = Film(release.glutamate), release.experiment
@@ -178,6 +182,7 @@ def observe(release: Release, frame_times: Iterable[float] = (), progress: Progr
     return Observed(release, recording, film)
 
 
+@by_annotation
 def sweep(releases: Sequence[Release], frame_times: Iterable[float] = (),
           progress: Progress | None = None) -> list[Observed]:
     """Run the experiments one after the other; `progress` is told the sum of their times."""
@@ -188,6 +193,7 @@ def sweep(releases: Sequence[Release], frame_times: Iterable[float] = (),
     return found
 
 
+@by_annotation
 def findings(observed: Observed) -> dict[str, float]:
     """What a release came to in numbers, each named with its unit."""
     recording, settings = observed.recording, observed.release.settings
@@ -217,6 +223,7 @@ def findings(observed: Observed) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
+@by_annotation
 def time_to_rim(release: Release) -> float:
     """Mean time [s] that a molecule takes from the vesicle to the open rim for the first time; nan if it is sealed."""
     shape, mesh = release.shape, release.experiment.mesh
@@ -229,8 +236,11 @@ def time_to_rim(release: Release) -> float:
     return float(escape_times(ecs, release.settings.D, np.flatnonzero(out))[mesh[VESICLE].touches["ecs"]][0])
 
 
+@arguments(may_be_nan=("values",))
 def decay(times: Floats, values: Floats) -> float:
     """Time [s] from the peak until values first are 1/e of it, interpolated; nan if they never are."""
+    shaped("decay: times", times, ("k",))
+    shaped("decay: values", values, (len(times),), "one for each time")
     top = int(values.argmax())
     low = np.flatnonzero(values[top:] <= values[top] / np.e)
     if not len(low):

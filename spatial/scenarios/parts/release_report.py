@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from spatial.checks import by_annotation
 from spatial.geometry.cleft import Cleft
 from spatial.geometry.place import Ints, Place
 from spatial.output.figures import ACTIVE, INK
@@ -22,6 +23,7 @@ _SAME = 1e-6  # um
 _CORNERS = ([0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3])
 
 
+@by_annotation
 def plane_of(place: Place, z: float) -> Ints:
     """(k, 3) triangles of a place of tetrahedra that lie at the height z [um]."""
     there = np.abs(place.centres[:, 2] - z) < _SAME
@@ -29,6 +31,7 @@ def plane_of(place: Place, z: float) -> Ints:
     return np.unique(np.sort(faces[there[faces].all(axis=1)], axis=1), axis=0)
 
 
+@by_annotation
 def draw_field(axes: "Axes", observed: Observed, frame: int) -> "Collection":
     """Glutamate at the height of the neighbours in one frame of the film, and what closes and covers the cleft."""
     from matplotlib.colors import LogNorm
@@ -63,6 +66,7 @@ def _draw_cells(axes: "Axes", shape: Cleft) -> None:
                   fontsize=10)
 
 
+@by_annotation
 def colour_bar(axes: "Axes", field: "Collection") -> None:
     """A bar beside the axes for the colours of `draw_field`."""
     bar = axes.figure.colorbar(field, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
+from spatial.checks import by_annotation
 from spatial.geometry.cut_faces import CUT_FACE
 from spatial.geometry.grid import laid_through
 from spatial.geometry.place import Floats, Mesh, Place
@@ -59,6 +60,7 @@ class Changes:
         checks.kinds(self)
 
 
+@by_annotation
 def changes(experiment: Experiment, recording: Recording) -> Changes:
     """Distance, weight change and change of release probability of every synapse."""
     centres = experiment.mesh[SYNAPSES].centres
@@ -70,6 +72,7 @@ def changes(experiment: Experiment, recording: Recording) -> Changes:
                    100 * recording.series["weight change"].values[-1], strongest, active)
 
 
+@by_annotation
 def summary(experiment: Experiment, recording: Recording, settings: Settings) -> dict[str, Any]:
     """Everything about a run in a few numbers; equal for equal input and seed."""
     run, calcium = dict(recording.provenance), recording["peak calcium"]
@@ -88,6 +91,7 @@ def summary(experiment: Experiment, recording: Recording, settings: Settings) ->
     }
 
 
+@by_annotation
 def mesh_summary(mesh: Mesh) -> dict[str, Any]:
     """The places of a mesh: how many elements, how large, and whether bricks are laid through a cell."""
     sizes = {name: {"elements": len(place), "measure": place.total, "unit": place.unit}
@@ -113,6 +117,7 @@ def _synapses(experiment: Experiment, recording: Recording) -> list[dict[str, An
             for k in range(len(centres))]
 
 
+@by_annotation
 def drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
     """How far each conserved quantity was from its start, over its turnover."""
     found = {}
@@ -122,6 +127,7 @@ def drifts(experiment: Experiment, recording: Recording) -> dict[str, float]:
     return found
 
 
+@by_annotation
 def write(folder: Path, scenario: str, settings: Any, runs: Mapping[str, Seen],
           found: Sequence[Row] | Mapping[str, Sequence[Row]], others: Iterable[Seen] = (), **more: Any) -> None:
     """The recording of each run under its name, the rows as a table or several by name, and the summary.
@@ -139,12 +145,14 @@ def write(folder: Path, scenario: str, settings: Any, runs: Mapping[str, Seen],
                    "mesh": mesh_summary(first.mesh), "found": found, **more}, folder / "summary.json")
 
 
+@by_annotation
 def headline(figure: "Figure", question: str, answer: str) -> None:
     """The question of a picture above its answer, of two lines at most."""
     figure.text(0.015, 0.985, question, fontweight="bold", fontsize=19, va="top")
     figure.text(0.015, 0.935, answer, fontsize=14, va="top")
 
 
+@by_annotation
 def checks_of(runs: Iterable[Seen]) -> dict[str, float]:
     """The worst of all runs: how far what is conserved drifted, over its turnover, and the smallest concentration."""
     all_runs = list(runs)
@@ -153,6 +161,7 @@ def checks_of(runs: Iterable[Seen]) -> dict[str, float]:
                                           for _, recording in all_runs)}
 
 
+@by_annotation
 def pictures(folder: Path, experiment: Experiment, recording: Recording,
              calcium: Highest, transmitter: Highest) -> None:
     """Draw the four pictures of a run into a folder, whose numbers stay whatever cannot be drawn."""
@@ -167,6 +176,7 @@ def pictures(folder: Path, experiment: Experiment, recording: Recording,
             path, found.distance, found.weight, found.release, found.active, mesh[SYNAPSES].centres)})
 
 
+@by_annotation
 def shown_places(experiment: Experiment) -> list[Place]:
     """The places that the pictures of a run show by their surface."""
     return [experiment.mesh[name] for name in ("cytosol", PLASMA_MEMBRANE, ER_MEMBRANE, *_NEURONS)
@@ -179,6 +189,7 @@ def _draw_calcium(path: Path, mesh: Mesh, calcium: Highest) -> None:
                 [*reticulum(mesh), glass_over(mesh), *_neurons(mesh)], mesh[SYNAPSES].centres[:1], opened=True)
 
 
+@by_annotation
 def reticulum(mesh: Mesh) -> list[Shape]:
     """The ER of a process as it is drawn in it: as glass where it is spread through a part, and not where through all.
 
@@ -195,6 +206,7 @@ def _neurons(mesh: Mesh) -> list[Shape]:
     return [Shape.of(mesh[name], colour, 0.25, name) for name, colour in _NEURONS.items() if name in mesh.places]
 
 
+@by_annotation
 def glass_over(mesh: Mesh) -> Shape:
     """The plasma membrane as glass, a little outside itself, to show what is cut away of a process.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.bricks import graded_grid, stretched_edges
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
@@ -71,6 +71,7 @@ class SlicedProcess:
         return Tree(np.concatenate(nodes), np.concatenate(parents).astype(np.int64), radii)
 
 
+@arguments(not_negative=("synapses",))
 def sliced_neighbourhood(shape: SlicedProcess, synapses: int, rng: np.random.Generator) -> Neighbourhood:
     """The process in tissue, and so many synapses around it at random, each in the middle of a brick, in no order.
 
@@ -80,6 +81,7 @@ def sliced_neighbourhood(shape: SlicedProcess, synapses: int, rng: np.random.Gen
     return Neighbourhood(mesh, _scattered(shape, mesh, synapses, rng))
 
 
+@by_annotation
 def in_tissue(mesh: Mesh, shape: SlicedProcess) -> Mesh:
     """A process in a grid of homogenised neuropil that overlaps it, with its outer faces as far boundary.
 
@@ -116,11 +118,13 @@ def _free(position: Floats, others: Floats, apart: float) -> bool:
     return bool((np.linalg.norm(others - position, axis=1) >= apart).all())
 
 
+@by_annotation
 def to_process(mesh: Mesh, synapses: Floats) -> Floats:
     """(k,) distance [um] of each synapse from the nearest element of the astrocyte's membrane, or slice's middle."""
     return np.asarray(cKDTree(mesh[PLASMA_MEMBRANE].centres).query(synapses)[0])
 
 
+@arguments(above_zero=("within",))
 def coverage(mesh: Mesh, synapses: Floats, within: float = NEARBY) -> Floats:
     """(k,) area of the astrocyte's membrane within a distance of each synapse, per volume of that ball [1/um].
 

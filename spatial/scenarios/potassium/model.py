@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spatial import checks
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.cleft import FAR, PSD, cleft
 from spatial.geometry.discretise import discretise
 from spatial.geometry.open_boundary import SURROUND, passage_permeability, surround
@@ -74,6 +75,7 @@ class Burst:
         checks.kinds(self)
 
 
+@by_annotation
 def cases(settings: PotassiumSettings) -> dict[str, PotassiumSettings]:
     """The burst as it is, and without each of those who take K+ up."""
     astrocytes, neurons = settings.astrocytes, settings.neurons
@@ -83,6 +85,7 @@ def cases(settings: PotassiumSettings) -> dict[str, PotassiumSettings]:
             NO_ASTROCYTE: replace(settings, with_astrocytes=False)}
 
 
+@by_annotation
 def coverages(settings: PotassiumSettings) -> dict[float, PotassiumSettings]:
     """The burst's beginning for each coverage of the synapse by the process."""
     spikes = min(settings.swept, settings.spikes)
@@ -90,6 +93,7 @@ def coverages(settings: PotassiumSettings) -> dict[float, PotassiumSettings]:
                           duration=settings.first + spikes / settings.rate) for part in settings.coverage}
 
 
+@by_annotation
 def burst(settings: PotassiumSettings) -> Burst:
     """The experiment."""
     mesh = furnished(settings)
@@ -133,6 +137,7 @@ def _release(where: Place, settings: PotassiumSettings, per_spike: float, potass
                             np.zeros(len(where), np.int64), per_spike)
 
 
+@by_annotation
 def furnished(settings: PotassiumSettings) -> Mesh:
     """The cleft's mesh, shells around it, and the membranes of astrocytes and neurons in both with what is inside."""
     shape, astrocytes = settings.shape, settings.astrocytes
@@ -216,6 +221,7 @@ class Observed:
         checks.kinds(self)
 
 
+@by_annotation
 def observe(one: Burst, frame_times: Iterable[float] = (), progress: Progress | None = None) -> Observed:
     """Run the experiment; the film keeps K+ in the block at the `frame_times` [s]."""
     film, experiment = Film(one.potassium), one.experiment
@@ -223,6 +229,7 @@ def observe(one: Burst, frame_times: Iterable[float] = (), progress: Progress | 
                                   frame_times=frame_times, progress=progress), film)
 
 
+@by_annotation
 def findings(observed: Observed) -> dict[str, float]:
     """What a burst came to in numbers, each named with its unit."""
     recording, settings = observed.recording, observed.burst.settings
@@ -235,6 +242,7 @@ def findings(observed: Observed) -> dict[str, float]:
     return {name: float(value) for name, value in {**found, **shares(observed, end)}.items()}
 
 
+@arguments(above_zero=("until",))
 def shares(observed: Observed, until: float) -> dict[str, float]:
     """Where the K+ released in the active tissue is `until` then [% of it]; negative: more than before came back."""
     recording, released = observed.recording, _released(observed.burst, until)

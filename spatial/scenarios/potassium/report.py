@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from spatial.checks import by_annotation
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
 from spatial.output.pictures import draw_all
 from spatial.output.scenes import ASTROCYTE
@@ -48,6 +49,7 @@ _SHOWN = 0.39 * um  # from the axis of the synapse
 _MAP = "viridis"
 
 
+@by_annotation
 def results(folder: Path, settings: PotassiumSettings, progress: Progress | None = None) -> list[Row]:
     """Compute, and write every file into the folder; a row of findings per case."""
     shown, before = settings.train[-1] + 2 * ms, 0.0
@@ -67,6 +69,7 @@ def results(folder: Path, settings: PotassiumSettings, progress: Progress | None
     return rows
 
 
+@by_annotation
 def duration(settings: PotassiumSettings) -> float:
     """Simulated time of all runs together [s]."""
     return sum(one.duration for one in (*cases(settings).values(), *coverages(settings).values()))

@@ -12,6 +12,7 @@ import numpy as np
 
 from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.open_boundary import outer_faces
 from spatial.geometry.place import Floats, Mesh, Place
@@ -107,6 +108,7 @@ class Observed:
     def __post_init__(self) -> None:
         checks.kinds(self)
 
+    @by_annotation
     def weights(self, reading: str) -> Floats:
         """(k,) weight change of every synapse at the end."""
         return np.array(self.recording[f"{_WEIGHT}, {reading}"][-1])
@@ -118,6 +120,7 @@ class Observed:
         return np.asarray(np.linalg.norm(centres - centres[ACTIVE], axis=1))
 
 
+@arguments(not_negative=("seed",))
 def observe(case: Case, seed: int = 0, progress: Progress | None = None) -> Observed:
     """Run a case. Equal seeds place release sites and receptors alike; which vesicles fuse is drawn anew."""
     experiment = prepared(case, np.random.default_rng([seed, 1]))
@@ -126,6 +129,7 @@ def observe(case: Case, seed: int = 0, progress: Progress | None = None) -> Obse
     return Observed(case, experiment, recording)
 
 
+@by_annotation
 def prepared(case: Case, rng: np.random.Generator) -> Experiment:
     """The tripartite experiment on the bench, with the trains and readings of the case."""
     experiment = tripartite(furnished(case.bench), np.array(case.bench.synapses, float), case.settings, rng)
@@ -142,6 +146,7 @@ def prepared(case: Case, rng: np.random.Generator) -> Experiment:
                    duration=case.duration, spikes=case.trains, species={one.name: one for one in species})
 
 
+@by_annotation
 def furnished(bench: Bench) -> Mesh:
     """The mesh: bricks of ECS, and in slices the process, with an ER throughout, its membrane touching the bricks."""
     half = bench.spacing / 2

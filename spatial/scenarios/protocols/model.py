@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats
 from spatial.scenarios.parts.report import Row
 from spatial.scenarios.protocols.bench import (
@@ -59,6 +60,7 @@ Runs = Mapping[str, Sequence[Observed]]
 """By name, one for each seed."""
 
 
+@by_annotation
 def cases(settings: ProtocolSettings) -> dict[str, Case]:
     """The runs that the chosen protocols need, by name."""
     wanted = {name for protocol in settings.chosen for name in _NEEDS[protocol]}
@@ -78,11 +80,13 @@ def cases(settings: ProtocolSettings) -> dict[str, Case]:
     return found
 
 
+@by_annotation
 def seeds(settings: ProtocolSettings, name: str) -> range:
     """The seeds that a run is made with."""
     return range(1 if name in _ONCE else settings.seeds)
 
 
+@arguments(above_zero=("rate",))
 def pair_rate(rate: float) -> str:
     """What the run of pairs at a rate [Hz] is called."""
     return f"pairs at {rate:g} Hz"
@@ -112,6 +116,7 @@ def _trains(settings: ProtocolSettings, firing: Mapping[int, Floats]) -> tuple[F
     return tuple(firing.get(k, np.zeros(0)) for k in range(len(settings.bench.synapses)))
 
 
+@by_annotation
 def pairing(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """Weight change of every synapse, for both orders of the spikes, with and without release by the astrocyte."""
     return [{"astrocyte": label, "order": order, "seed": seed, "synapse": "paired" if k == ACTIVE else "silent",
@@ -120,6 +125,7 @@ def pairing(runs: Runs, settings: ProtocolSettings) -> list[Row]:
             for order in (PRE_POST, POST_PRE) for seed, run in enumerate(runs[name]) for k in range(len(run.distance))]
 
 
+@by_annotation
 def clamp(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """Weight change of the paired synapse as the astrocyte is silenced, and as D-serine is added."""
     of = (("control", CONTROL, PRE_POST), ("astrocyte's Ca2+ clamped", CLAMPED, PRE_POST),
@@ -136,6 +142,7 @@ def _d_serine(run: Observed, reading: str) -> float:
     return float(run.recording[D_SERINE][:, ACTIVE].max()) if held is None else held
 
 
+@by_annotation
 def a1_block(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """First release and paired-pulse ratio at a silent synapse, before and after bursts, A1 receptors free or not."""
     return [{"A1 receptors": label, "seed": seed, "after the bursts [s]": time - settings.last_burst,
@@ -156,6 +163,7 @@ def _pulses(run: Observed) -> list[tuple[float, float, float, float]]:
             zip(run.case.trains[PROBED][::2], parts[::2], parts[1::2], adenosine, strict=True)]
 
 
+@by_annotation
 def depression(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """How deep release falls at every silent synapse, how soon and for how long, from the first spike on.
 
@@ -169,11 +177,14 @@ def depression(runs: Runs, settings: ProtocolSettings) -> list[Row]:
             for seed, run in enumerate(runs[name]) for k in range(len(run.distance)) if k != ACTIVE]
 
 
+@arguments(may_be_nan=("probability",))
 def course(times: Floats, probability: Floats) -> Row:
     """Depth [%], and when it is half of it on the way down and up again [s], of a (k,) fall of release at (k,) times.
 
     nan where it has not fallen, or not come back half-way before the end.
     """
+    shaped("course: times", times, ("k",))
+    shaped("course: probability", probability, (len(times),), "one for each time")
     depth = 100 * (1 - probability / probability[0])
     lowest = int(depth.argmax())
     half = depth[lowest] / 2
@@ -187,6 +198,7 @@ def course(times: Floats, probability: Floats) -> Row:
     return found
 
 
+@by_annotation
 def metaplasticity(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """Weight change by one test as time goes by after intense activity, with a BCM threshold that it has raised.
 
@@ -202,15 +214,18 @@ def metaplasticity(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     return rows
 
 
+@arguments(not_negative=("delays",))
 def slow_after(run: Observed, delays: Floats) -> Floats:
     """(k,) the slow signal of the active synapse at (k,) delays [s] after the last spike [uM].
 
     Beyond the end of the run it decays, for adenosine has gone by then.
     """
+    shaped("slow_after: delays", delays, ("k",))
     times, slow = run.recording.times - run.case.trains[ACTIVE][-1], run.recording[SLOW][:, ACTIVE]
     return np.interp(delays, times, slow) * np.exp(-np.maximum(delays - times[-1], 0.0) / run.case.slow)
 
 
+@by_annotation
 def frequency(runs: Runs, settings: ProtocolSettings) -> list[Row]:
     """Weight change against the rate, under each of the rules; nan for the seed where chance has no part."""
     return [*_in_runs(runs, settings), *_by_calcium(runs, settings), *_by_sliding(runs, settings)]

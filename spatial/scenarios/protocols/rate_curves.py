@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import arguments, shaped
 from spatial.geometry.place import Floats, Place
 from spatial.model import Species
 from spatial.scenarios.parts.settings import SYNAPSES
@@ -36,12 +37,14 @@ class BCMTest:
     def __post_init__(self) -> None:
         checks.parameters(self, above_zero=("pulses", "theta", "theta_tau", "slow_tau"))
 
+    @arguments(not_negative=("rates", "slow"))
     def changes(self, rates: Floats, slow: Floats | float) -> Floats:
         """(n,) weight change by the pulses at (n,) rates [Hz].
 
         `slow` is the slow signal at the start [uM]; it decays on. Each synapse has its own time: the rule goes on from
         window to window in closed form, at second order in their length.
         """
+        shaped("BCMTest.changes: rates", rates, ("k",))
         where = _synapses(len(rates))
         rate, theta, weight, signal = (Species(name, where, signed=True)
                                        for name in ("rate", "threshold", "weight", "slow signal"))
@@ -57,6 +60,7 @@ class BCMTest:
         return c[weight]
 
 
+@arguments(not_negative=("rates", "d_serine"), above_zero=("pairs",))
 def calcium_changes(rates: Floats, d_serine: float, pairs: int, lag: float) -> Floats:
     """(n,) change of efficacy rho by pairs at (n,) rates [Hz], with so much D-serine above rest [uM]: `CalciumRule`.
 
@@ -64,6 +68,7 @@ def calcium_changes(rates: Floats, d_serine: float, pairs: int, lag: float) -> F
     D-serine. The drift alone is computed, without the rule's noise, from rho*: between up and down on average. Ca2+ is
     in closed form from spike to spike, and so are the times at which it falls below a threshold.
     """
+    shaped("calcium_changes: rates", rates, ("k",))
     n = len(rates)
     where = _synapses(n)
     calcium, passed = Species("Ca2+", where, unit="1"), Species("thresholds passed", where, unit="1")
@@ -104,8 +109,11 @@ def _drift(rule: CalciumRule, c: dict[Species, Floats], dt: Floats) -> Floats:
     return gain
 
 
+@arguments(may_be_nan=("changes",))
 def crossover(rates: Floats, changes: Floats) -> float:
     """The rate [Hz] at which weight changes turn from negative to positive; nan if they do not, or more than once."""
+    shaped("crossover: rates", rates, ("k",))
+    shaped("crossover: changes", changes, (len(rates),), "one for each rate")
     up = np.flatnonzero((changes[:-1] < 0) & (changes[1:] >= 0))
     if len(up) != 1 or ((changes[:-1] >= 0) & (changes[1:] < 0)).any():
         return float("nan")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spatial.checks import arguments, by_annotation, shaped
 from spatial.geometry.place import Floats
 from spatial.output.figures import ACTIVE as ACTIVE_COLOUR
 from spatial.output.figures import COLOURS, GREY, INK, figure_of, save, style
@@ -54,6 +55,7 @@ _CHANGE = "weight change [%]"
 Tables = Mapping[str, Sequence[Row]]
 
 
+@by_annotation
 def results(folder: Path, settings: ProtocolSettings, progress: Progress | None = None) -> dict[str, list[Row]]:
     """Compute, and write every file into the folder; the rows found by each protocol."""
     runs, before = dict[str, list[Observed]](), 0.0
@@ -70,11 +72,13 @@ def results(folder: Path, settings: ProtocolSettings, progress: Progress | None 
     return tables
 
 
+@by_annotation
 def duration(settings: ProtocolSettings) -> float:
     """Simulated time of all runs together [s]."""
     return sum(len(seeds(settings, name)) * case.duration for name, case in cases(settings).items())
 
 
+@by_annotation
 def draw(path: Path, runs: Runs, tables: Tables, settings: ProtocolSettings) -> None:
     """Draw a panel for each protocol that was run."""
     with style():
@@ -237,8 +241,10 @@ def _metaplasticity(axes: "Axes", runs: Runs, rows: Sequence[Row], settings: Pro
               transform=axes.transAxes)
 
 
+@arguments(may_be_nan=("soonest",))
 def turned(before: float, soonest: Floats) -> str:
     """What (seeds,) weight changes by the first test after bursts all have in common, against that `before`."""
+    shaped("turned: soonest", soonest, ("k",))
     if (soonest < 0).all():
         return "After bursts the same test depresses"
     if (soonest < before).all():

@@ -10,6 +10,7 @@ import numpy as np
 from spatial import checks
 from spatial.analysis.microdomains import Event, detect, effective_diffusion, locality, rate, rows
 from spatial.analysis.microscope import Camera, Microscope, Movie, Trace, confocal, delta_f_over_f, trace
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.size import MOST_UNKNOWNS
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -55,6 +56,7 @@ class Observed:
         checks.kinds(self)
 
 
+@by_annotation
 def microscope_over(place: Place) -> Microscope:
     """A confocal microscope that sees all of a process, along its thinnest direction, focused on its middle."""
     middle = (place.centres.min(axis=0) + place.centres.max(axis=0)) / 2
@@ -65,6 +67,7 @@ def microscope_over(place: Place) -> Microscope:
                       exposure=EXPOSURE)
 
 
+@by_annotation
 def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile | None = None,
             progress: Progress | None = None, most_unknowns: float = MOST_UNKNOWNS) -> Observed:
     """Run the experiment under the microscope and find its events."""
@@ -83,12 +86,14 @@ def observe(puffs: Puffs, settings: PuffSettings, seed: int, fields: FieldsFile 
     return Observed(recording, film, movie, trace(movie, bright(movie), BASELINE), events, highest)
 
 
+@by_annotation
 def bright(movie: Movie) -> Any:
     """(y, x) the pixels that show the process."""
     resting = np.percentile(movie.signal, BASELINE, axis=0)
     return resting >= IN_MOVIE * resting.max()
 
 
+@by_annotation
 def event_table(puffs: Puffs, settings: PuffSettings, observed: Observed) -> list[dict[str, Any]]:
     """One row per event: when, where, how high and wide, and how local it was."""
     place, film, found = puffs.calcium.place, observed.film, list[dict[str, Any]]()
@@ -100,6 +105,7 @@ def event_table(puffs: Puffs, settings: PuffSettings, observed: Observed) -> lis
     return found
 
 
+@arguments(not_negative=("seed",))
 def results(folder: Path, puffs: Puffs, settings: PuffSettings, seed: int, progress: Progress | None,
             with_pictures: bool = True, most_unknowns: float = MOST_UNKNOWNS) -> Observed:
     """Compute, and write every file into the folder: the numbers first."""

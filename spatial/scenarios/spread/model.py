@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments, by_annotation, shaped
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.shells import graded, shells
 from spatial.geometry.well_mixed import pool
@@ -132,11 +132,14 @@ def _nmda(times: Floats, rise: Floats) -> Floats:
                       - AMBIENT_GLUTAMATE / (AMBIENT_GLUTAMATE + NMDA_OFF / NMDA_ON))
 
 
+@arguments(not_negative=("on", "off", "resting"))
 def bound(times: Floats, c: Floats, on: float, off: float, resting: float = 0.0) -> Floats:
     """(k, n) occupied part of receptors that follow (k, n) concentrations [uM] with rates `on` and `off`.
 
     They start at t = 0 in balance with `resting` [uM]; between times the concentration is its mean.
     """
+    shaped("bound: times", times, ("k",))
+    shaped("bound: c", c, (len(times), "n"), "a row for each time")
     level, before, last = resting * on / (resting * on + off), np.full(c.shape[1], resting), 0.0
     occupied, found = np.full(c.shape[1], level), np.empty(c.shape)
     for k, t in enumerate(times):
@@ -201,6 +204,7 @@ GABA = Transmitter(
 TRANSMITTERS: Mapping[str, Transmitter] = {one.name: one for one in (D_SERINE, ATP, GLUTAMATE, GABA)}
 
 
+@by_annotation
 def chosen(name: str | None = None, molecules: float | None = None, emptying: float | None = None) -> list[Transmitter]:
     """All transmitters or the one of this name, if need be with other vesicles: molecules in one, and `emptying` [s].
 
@@ -242,6 +246,7 @@ class Spread:
         return np.geomspace(self.settings.first_frame, self.experiment.duration, self.settings.frames)
 
 
+@arguments(above_zero=("extent",))
 def neuropil(settings: SpreadSettings, extent: float) -> Mesh:
     """Shells of homogenised neuropil out to `extent` [um] around a vesicle, astrocytes' membrane, and a ledger."""
     ecs = shells(ECS, graded(FIRST, extent, GROWTH), settings.volume_fraction, settings.tortuosity)
@@ -252,6 +257,7 @@ def neuropil(settings: SpreadSettings, extent: float) -> Mesh:
     return Mesh.of(ecs, membrane, vesicle, pool(LEDGER, [1.0])).touching(ECS, LEDGER, first)
 
 
+@by_annotation
 def spread(transmitter: Transmitter, settings: SpreadSettings) -> Spread:
     """The experiment with one transmitter."""
     mesh, amount = neuropil(settings, transmitter.extent), transmitter.vesicle * settings.vesicles

@@ -23,6 +23,7 @@ from spatial.analysis.spread import (
     poisson_synapses,
     reach,
 )
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.place import Floats
 from spatial.geometry.shells import rings
 from spatial.observe.frames import Film, Together
@@ -104,6 +105,7 @@ class Heard:
                 fitted_length_constant(self.spread.place, left, SOURCE, between))
 
 
+@by_annotation
 def observe(case: Spread, progress: Progress | None = None) -> list[Heard]:
     """Run one release, and ask each of its listeners."""
     experiment, settings = case.experiment, case.settings
@@ -120,6 +122,7 @@ def observe(case: Spread, progress: Progress | None = None) -> list[Heard]:
     return found
 
 
+@by_annotation
 def sweep(transmitters: Sequence[Transmitter], settings: SpreadSettings,
           progress: Progress | None = None) -> list[Heard]:
     """Each transmitter at every amount and clearance of the sweep but those of the settings themselves."""
@@ -136,6 +139,7 @@ def _asked(cases: Iterable[Spread], progress: Progress | None) -> Iterator[Heard
         before += case.experiment.duration
 
 
+@arguments(not_negative=("separation",))
 def two_sources(heard: Heard, separation: float) -> Overlap:
     """Where two equal releases at the same time, so far apart [um], are heard; clearance is taken as unsaturated."""
     some = slice(None, None, max(1, len(heard.rise) // _FRAMES_OF_TWO))
@@ -151,6 +155,7 @@ def two_sources(heard: Heard, separation: float) -> Overlap:
     return overlap(plane, alone(times, one), alone(times, other), threshold, alpha, together=alone(times, one + other))
 
 
+@by_annotation
 def draw_synapses(heard: Heard, rng: np.random.Generator) -> Floats:
     """(draws,) number of synapses that hear it, among random ones around the source; fewer draws of very many."""
     settings, radius = heard.spread.settings, heard.reach.largest
@@ -159,6 +164,7 @@ def draw_synapses(heard: Heard, rng: np.random.Generator) -> Floats:
     return np.array([np.sum(np.linalg.norm(one, axis=1) <= radius) for one in around_it], float)
 
 
+@by_annotation
 def row(heard: Heard) -> dict[str, Any]:
     """One line of the table, each column named with its unit."""
     case, found = heard.spread, heard.reach
@@ -176,6 +182,7 @@ def row(heard: Heard) -> dict[str, Any]:
             "synapses expected": heard.synapses}
 
 
+@arguments(not_negative=("seed",))
 def table(base: Sequence[Heard], swept: Sequence[Heard], seed: int) -> list[dict[str, Any]]:
     """Rows of the releases asked for, with drawn synapses and two sources, and after them those of the sweep."""
     rng, rows = np.random.default_rng([seed, 1]), []
@@ -190,6 +197,7 @@ def table(base: Sequence[Heard], swept: Sequence[Heard], seed: int) -> list[dict
     return rows + [{**dict.fromkeys(rows[0]), **row(one)} for one in swept]
 
 
+@by_annotation
 def results(folder: Path, transmitters: Sequence[Transmitter], settings: SpreadSettings, seed: int,
             progress: Progress | None = None) -> list[dict[str, Any]]:
     """Compute, write every file into the folder, and return the rows of the releases asked for."""
@@ -203,6 +211,7 @@ def results(folder: Path, transmitters: Sequence[Transmitter], settings: SpreadS
     return rows[:len(base)]
 
 
+@by_annotation
 def recorded(base: Sequence[Heard]) -> Recording:
     """Radius and volume of effect over time, and the effect at some distances from the source, of each receptor.
 
@@ -233,6 +242,7 @@ def _summary(base: Sequence[Heard], swept: Sequence[Heard], rows: Sequence[dict[
     }
 
 
+@by_annotation
 def draw(path: Path, base: Sequence[Heard], swept: Sequence[Heard]) -> None:
     """How far, for how long, how many synapses, and what two sources do together."""
     colours = {one.name: COLOURS[k % len(COLOURS)] for k, one in enumerate(base)}

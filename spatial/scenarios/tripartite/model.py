@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatial import checks
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.open_boundary import FAR_BOUNDARY, SURROUND, surround
 from spatial.geometry.place import Floats, Mesh, Place
 from spatial.geometry.well_mixed import pool
@@ -43,6 +44,7 @@ class SynapseStates:
     def __post_init__(self) -> None:
         checks.kinds(self)
 
+    @by_annotation
     def mechanisms(self, where: Place, trains: tuple[Floats, ...], post: Floats, around: Extracellular,
                    settings: Settings) -> list[Mechanism]:
         """Release under adenosine, and plasticity under D-serine."""
@@ -55,16 +57,19 @@ class SynapseStates:
         return [release, emptying, rule]
 
 
+@by_annotation
 def inhibition(around: Extracellular, settings: Settings) -> A1Inhibition:
     """What adenosine does to release."""
     return A1Inhibition(held(settings.adenosine_held, around.adenosine))
 
 
+@arguments(not_negative=("at",))
 def held(at: float | None, species: Species) -> Held:
     """The number at which a field is held, or the field itself."""
     return species if at is None else at
 
 
+@by_annotation
 def synapses_at_rest(where: Place) -> SynapseStates:
     """All synapses rested: resource full, no trace, no change of weight."""
 
@@ -79,6 +84,7 @@ def synapses_at_rest(where: Place) -> SynapseStates:
         weight=state("weight change", scale=1e-3, signed=True))
 
 
+@arguments(not_negative=("active",))
 def tripartite(mesh: Mesh, synapses: Floats, settings: Settings, rng: np.random.Generator,
                active: int = 0) -> Experiment:
     """The experiment on a mesh with cytosol, er and ecs, their membranes, neuropil and a far boundary.
@@ -151,6 +157,7 @@ def _conserved(inside: Astrocyte, around: Extracellular, states: SynapseStates,
     )
 
 
+@by_annotation
 def without_release(experiment: Experiment) -> Experiment:
     """The control: the same experiment with an astrocyte that releases nothing."""
     from dataclasses import replace

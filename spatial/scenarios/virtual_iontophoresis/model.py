@@ -14,7 +14,7 @@ from spatial import checks
 from spatial._engine.methods.tolerance import Tolerance
 from spatial.analysis.iontophoresis import TMA, Fit, fit, sealed_box
 from spatial.analysis.tortuosity import AXES, Block, isotropic, steady_tortuosity
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, arguments, by_annotation, positive
 from spatial.geometry.place import Floats, Ints, Place
 from spatial.mechanisms.injection import Injection
 from spatial.model import Model, Species
@@ -50,6 +50,7 @@ class Traces:
         return np.asarray(np.linalg.norm(self.positions - self.source, axis=1))
 
 
+@arguments(above_zero=("D", "relative"))
 def virtual_iontophoresis(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: int = 150, D: float = TMA,
                           relative: float = _RELATIVE) -> tuple[Traces, ...]:
     """Traces around `sources` random points of a block, simulated.
@@ -89,6 +90,7 @@ def _recorded(of: Block, source: int, seen: Ints, D: float, tolerance: Tolerance
     return Traces(place.centres[source], place.centres[seen], run.times[1:], run.series[watch.name].values[1:], flux, D)
 
 
+@by_annotation
 def fit_traces(of: Block, traces: Sequence[Traces]) -> Fit:
     """The "alpha", "lambda x", "lambda y" and "lambda z" that fit all of these traces best.
 
@@ -106,6 +108,7 @@ def fit_traces(of: Block, traces: Sequence[Traces]) -> Fit:
     return fit(predict, values, start, weight=float(heights.max()) / heights)
 
 
+@by_annotation
 def fitted_tortuosity(found: Fit) -> Floats:
     """(3,) lambda along the axes, of a fit to traces."""
     return np.array([found[f"lambda {axis}"] for axis in AXES])
@@ -152,6 +155,7 @@ class Measured:
         return TISSUE / self.isotropic
 
 
+@by_annotation
 def measure(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: int = 150) -> Measured:
     """alpha and lambda of a block, by a steady gradient and by virtual iontophoresis."""
     traces = virtual_iontophoresis(of, rng, sources, electrodes)
@@ -159,6 +163,7 @@ def measure(of: Block, rng: np.random.Generator, sources: int = 4, electrodes: i
     return Measured(of.alpha, steady_tortuosity(of), traces, fit_traces(of, traces), each)
 
 
+@by_annotation
 def picture(path: str | Path, of: Block, measured: Measured) -> None:
     """Draw the traces around the first source, at several distances, with what was found of all."""
     one, (alpha_spread, spread) = measured.traces[0], measured.spread

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError, sized
+from spatial.checks import InputError, arguments, shaped, sized
 from spatial.geometry.contact import touched
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, EachStep, Event, Gains, OnRise, Species
@@ -137,9 +137,12 @@ class CalciumRule:
         return passed > (0.5 if threshold == min(self.theta_d, self.theta_p) else 1.5)
 
 
+@arguments(above_zero=("tau",))
 def time_above(threshold: float, instants: Sequence[float] | Floats, jumps: Sequence[float] | Floats,
                tau: float = SpikeCalcium.tau) -> float:
     """How long [s] Ca2+ is above a threshold that jumps by these amounts at these sorted instants [s], and decays."""
+    shaped("time_above: instants", instants, ("n",))
+    shaped("time_above: jumps", jumps, (len(instants),), "one for each instant")
     checks.positive("threshold", threshold)
     total, calcium = 0.0, 0.0
     for jump, gap in zip(jumps, np.diff(instants, append=np.inf), strict=True):

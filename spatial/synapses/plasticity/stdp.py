@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from spatial import checks
-from spatial.checks import InputError
+from spatial.checks import InputError, arguments
 from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Event, Gains, Species
 from spatial.synapses.plasticity.gates import OPEN, Gate
@@ -79,6 +79,7 @@ class PairSTDP:
         return {self.pre_trace: c[self.pre_trace] * np.expm1(-dt / self.tau_plus),
                 self.post_trace: c[self.post_trace] * np.expm1(-dt / self.tau_minus)}
 
+    @arguments(not_negative=("rate",))
     def per_pair(self, lag: float, rate: float) -> float:
         """Change of the weight by each pair of a long regular train of them at `rate` [Hz], in closed form.
 
