@@ -28,7 +28,11 @@ OTHER_ROOMS = {
     "checks": "the checks themselves", "compiled": "a decorator", "draws": "called by mechanisms while they are built",
     "frozen": "called by classes with what they checked", "parameters": "called by `simulate` and pages with a model",
     "parts": "called by the reading of a model, with anything", "pickling": "called by `simulate` with anything",
-    "run_arguments": "the checks of `simulate` themselves", "view": "made by the engine"}
+    "run_arguments": "the checks of `simulate` themselves", "view": "made by the engine",
+    "geometry.files": "called by `load` with what a file holds", "geometry.size": "checks of size themselves",
+    "geometry.surface_links": "called by makers of meshes", "geometry.voxel_surface": "called by makers of meshes",
+    "geometry.verdicts": "called by `spatial mesh` with a mesh", "geometry.cut_faces": "called by `load` with a mesh",
+    "scenarios.parts.stumps": "called by scenarios with their models"}
 """What is not a function that users call, room by room."""
 
 CALLED_BY_THE_ENGINE = {
@@ -39,7 +43,7 @@ CALLED_BY_THE_ENGINE = {
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
     """All public functions, and methods of public classes, in rooms that users enter, by their names."""
     for module in pkgutil.walk_packages(spatial.__path__, "spatial."):
-        if module.name.split(".")[1] in OTHER_ROOMS:
+        if any(f"{module.name}.".startswith(f"spatial.{other}.") for other in OTHER_ROOMS):
             continue
         room = importlib.import_module(module.name)
         for name, thing in vars(room).items():

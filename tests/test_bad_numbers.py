@@ -106,10 +106,11 @@ EXAMPLES: Mapping[Any, Callable[[], Any]] = {
 }
 
 RESULTS = {
-    "Band", "Block", "Changes", "Course", "Draws", "Event", "Events", "Experiment", "Fit", "Group", "Heard",
-    "Heterosynaptic", "Locality", "Measured", "MembraneReport", "MeshFile", "Movie", "Neighbourhood", "Observed",
-    "Output", "Overlap", "Profile", "QualityReport", "Reach", "Recording", "RegionReport", "Run", "Series",
-    "Shape", "Timetable", "Trace", "Traces", "Validity", "View", "Voids", "Waits"}
+    "Band", "Block", "Changes", "Course", "CutPlane", "Cuts", "Draws", "Event", "Events", "Experiment", "Fit",
+    "Group", "Heard", "Heterosynaptic", "Locality", "Measured", "MembraneReport", "MeshFile", "Movie",
+    "Neighbourhood", "Observed", "Output", "Overlap", "Profile", "QualityReport", "Reach", "Recording",
+    "RegionReport", "Run", "Series", "Shape", "Threshold", "Timetable", "Trace", "Traces", "Validity", "View",
+    "Voids", "Waits"}
 """What analyses, runs and readers return, and draws: of the right kind, and nan where there is no number."""
 
 BELOW_ZERO = {"V", "V_half", "V_slope", "valence", "threshold", "E", "reset", "peak", "V_T", "a", "b", "current"}

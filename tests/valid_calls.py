@@ -205,7 +205,6 @@ CALLS: Mapping[str, Callable[[], dict[str, Any]]] = {
 
 IN_RATES = "a law within `rates`, called at each step with what the engine holds; the class checked its numbers"
 CHECKED_BEFORE = "called by classes and functions here, with what they have checked"
-OTHERS = "being changed by others at present"
 CHECK = "itself a check of what a class or function was given"
 
 EXEMPT: Mapping[str, str] = {
@@ -241,23 +240,26 @@ EXEMPT: Mapping[str, str] = {
         "place.Place.chosen", "quality.radius_ratio", "quality.wrong_sign_edges", "shapes.gmsh_session",
         "shapes.mesh_volumes", "shapes.used_points", "shapes.positively_oriented", "surfaces.membranes",
         "surfaces.void_volumes", "tetrahedra.cell_volumes", "tetrahedra.triangle_areas", "tetrahedra.interfaces",
+        "voxels.signed_depth", "tetrahedra.faces_of", "tetrahedra.face_pairs",
+        "tetrahedra.triangle_keys", "filled.inside_of",
+        "interpolate.neighbours", "load.sealed_membranes", "load.said_of_cuts",
         "tetrahedra.surface_labels", "tetrahedra.piece_labels", "tetrahedra.largest_first",
         "tortuosity.matrix", "tortuosity.conduction", "tortuosity.along_axes", "tripartite.Tripartite.clearance")},
+    **{f"geometry.open_boundary.{name}": "what it needs of a mesh is tested in test_open_boundary" for name in (
+        "far_permeability", "passage_permeability")},
     **{f"geometry.{name}": CHECK for name in (
-        "bricks.check_count", "contact.check_places", "contact.check_contact", "place.Place.check_contains",
-        "tortuosity.checked")},
-    **{f"geometry.{name}": OTHERS for name in (
-        "blocks.cubic_cells", "blocks.sphere_octant", "blocks.sphere_lattice", "blocks.random_spheres",
-        "load.load", "load.save", "open_boundary.outer_faces", "open_boundary.far_permeability",
-        "open_boundary.surround", "open_boundary.passage_permeability", "shapes.box_without_spheres",
-        "shapes.ball_with_window", "slices.sliced", "slices.surface_of", "tetrahedra.Tetrahedra.cells_of",
-        "voxels.Labels.fraction", "voxels.load_labels", "voxels.shrunk", "voxels.shrink_for", "voxels.signed_depth",
-        "voxels.extracellular", "voxels.voxel_mesh")},
+        "contact.check_places", "contact.check_contact", "place.Place.check_contains",
+        "place.Place.check_apart", "load.check_extent", "tortuosity.checked")},
 }
 
 LONG: tuple[str, ...] = (
     "synapses.spike_files.read_spikes", "synapses.spike_files.write_spikes",
     "geometry.cleft.cleft", "geometry.tripartite.tripartite", "geometry.lumen.resolved_lumen",
+    "geometry.converted.convert", "geometry.cropped.cropped", "geometry.filled.filled", "geometry.load.cleaned",
+    "geometry.stump.with_stump", "geometry.load.load", "geometry.load.save", "geometry.blocks.cubic_cells",
+    "geometry.blocks.sphere_octant", "geometry.blocks.sphere_lattice", "geometry.blocks.random_spheres",
+    "geometry.open_boundary.outer_faces", "geometry.shapes.box_without_spheres", "geometry.shapes.ball_with_window",
+    "geometry.tetrahedra.Tetrahedra.cells_of", "geometry.voxels.load_labels", "geometry.voxels.shrink_for",
     "geometry.potential.isopotential", "geometry.potential.cable", "geometry.junctions.with_junctions")
 """Functions whose valid calls are those of their own tests: here they only refuse what is no value."""
 

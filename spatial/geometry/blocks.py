@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, arguments, positive
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.place import Floats, Place
 from spatial.geometry.shapes import Edge, box_without_spheres
@@ -28,6 +28,7 @@ _AROUND_A_SPHERE = 20  # tetrahedra at least, however long their edges
 _TRIES = 50_000  # positions tried for spheres that do not overlap
 
 
+@arguments(not_negative=("octants", "layers", "period", "dimensions", "most_elements"))
 def cubic_cells(alpha: float, octants: int = 1, layers: int = 4, period: float = 1 * um, dimensions: int = 3,
                 most_elements: float = MOST_ELEMENTS) -> Place:
     """The "ecs" around cubic cells on a cubic lattice, which leave the volume fraction alpha between them.
@@ -75,6 +76,7 @@ def _grown(length: float, first: float) -> Floats:
     return found * length / found[-1]
 
 
+@arguments(not_negative=("radius", "size", "period", "most_elements"))
 def sphere_octant(radius: float, size: Edge, period: float = 1 * um, region: Region = ECS,
                   most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """An eighth of the unit of a simple cubic lattice of spheres around its corner, without the sphere.
@@ -87,6 +89,7 @@ def sphere_octant(radius: float, size: Edge, period: float = 1 * um, region: Reg
     return box_without_spheres((period / 2,) * 3, [(0.0, 0.0, 0.0, radius)], size, region, most_elements)
 
 
+@arguments(not_negative=("count", "radius", "size", "period", "most_elements"))
 def sphere_lattice(count: int, radius: float, size: Edge, period: float = 1 * um, region: Region = ECS,
                    most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """A cube of `count` units of a simple cubic lattice on each axis, without the spheres in the middle of each."""
@@ -100,6 +103,7 @@ def sphere_lattice(count: int, radius: float, size: Edge, period: float = 1 * um
     return box_without_spheres((count * period,) * 3, spheres, size, region, most_elements)
 
 
+@arguments(not_negative=("most_elements",))
 def random_spheres(fraction: float, radius: float, side: float, spacing: float, rng: np.random.Generator,
                    overlapping: bool = False, most_elements: float = MOST_VOXELS) -> Labels:
     """A cube of `side` [um] with randomly placed spheres, in voxels of `spacing` [um]: 1 in a sphere, 0 between them.

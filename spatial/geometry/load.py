@@ -154,6 +154,7 @@ def _check_announced(path: Path, most: float) -> None:
         check_size(f"{path}, by its header,", cells, CELLS, most, _LESS)
 
 
+@by_annotation
 def save(tetrahedra: Tetrahedra, path: str | Path) -> None:
     """Write a mesh, with its regions and membranes, as a Gmsh 2.2 file in um that `load` reads back."""
     import meshio

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spatial import checks
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.size import MOST_ELEMENTS, TETRAHEDRA, check_length, check_size, tetrahedra_in
 from spatial.geometry.surfaces import PLASMA_MEMBRANE
@@ -169,7 +169,7 @@ def box_without_spheres(lengths: tuple[float, float, float], spheres: Sequence[t
     return _enclosed(points, cells, region)
 
 
-@by_annotation
+@arguments(not_negative=("most_elements",))
 def ball_with_window(radius: float, window: float, size: Edge, region: Region = CYTOSOL,
                      turn: float = 2 * pi, most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
     """A ball around the origin with a round "window" of radius `window` [um] in its "plasma membrane".

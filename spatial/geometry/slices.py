@@ -131,6 +131,7 @@ def _joined(halves: _Halves, slices: int) -> tuple[Ints, Floats, Floats]:
     return np.array(pairs, np.int64).reshape(-1, 2), np.array(through), closed
 
 
+@by_annotation
 def surface_of(tree: Tree) -> tuple[Floats, Ints]:
     """Points (n, 3) and triangles (k, 3) of the tree's surface, to draw: a frustum to each parent, a ball at each node.
 

@@ -9,7 +9,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from spatial import checks
-from spatial.checks import InputError, fraction
+from spatial.checks import InputError, by_annotation, fraction
 from spatial.frozen import Frozen
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.tortuosity import Tortuosity, checked
@@ -73,6 +73,7 @@ class Tetrahedra:
         """Names of the places, in the order of the regions."""
         return list(dict.fromkeys(region.place for region in self.regions))
 
+    @by_annotation
     def cells_of(self, place: str) -> Ints:
         """(k,) indices of the cells that belong to a place; raises `InputError` if there is none."""
         wanted = [i for i, region in enumerate(self.regions) if region.place == place]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spatial import checks
-from spatial.checks import InputError, positive
+from spatial.checks import InputError, arguments, by_annotation, positive
 from spatial.geometry.bricks import graded_grid
 from spatial.geometry.load import LARGEST, SMALLEST
 from spatial.geometry.place import Floats, Ints, Mesh, Place
@@ -70,11 +70,13 @@ class Labels:
         """(3,) length of the block along x, y, z [um]."""
         return np.multiply(self.values.shape, self.voxel)
 
+    @arguments(not_negative=("label",))
     def fraction(self, label: int) -> float:
         """The part of all voxels that has this label."""
         return float(np.mean(self.values == label))
 
 
+@arguments(not_negative=("most_elements",))
 def load_labels(path: str | Path, voxel: Triple | None = None, name: str | None = None,
                 most_elements: float = MOST_VOXELS) -> Labels:
     """The label volume of a .npz file: its only array of integers in three dimensions, or the one called `name`.
@@ -129,6 +131,7 @@ def _voxels_said(path: Path) -> float:
 # Shrinking
 
 
+@by_annotation
 def shrunk(labels: Labels, distance: float, refine: Sequence[int] = (1, 1, 1),
            most_elements: float = MOST_VOXELS) -> Labels:
     """The labels with `distance` [um] taken off every cell, all around, and given to the extracellular space.
@@ -143,6 +146,7 @@ def shrunk(labels: Labels, distance: float, refine: Sequence[int] = (1, 1, 1),
     return Labels(np.where(depth < distance, 0, owner), _refined(labels.voxel, refine))
 
 
+@arguments(not_negative=("most_elements",))
 def shrink_for(labels: Labels, fraction: float, refine: Sequence[int] = (1, 1, 1),
                most_elements: float = MOST_VOXELS) -> float:
     """The distance [um] by which to shrink the labels for an extracellular space of this volume fraction."""
@@ -184,6 +188,7 @@ def _grown(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[sli
                  for part, size in zip(box, shape, strict=True))
 
 
+@by_annotation
 def signed_depth(inside: Mask, voxel: Triple) -> Depths:
     """Depth [um] of each voxel's centre below the surface of what is inside, negative outside; far without a surface.
 
@@ -252,6 +257,7 @@ def _interpolated(values: Depths, refine: Sequence[int]) -> Depths:
 # Places
 
 
+@by_annotation
 def extracellular(labels: Labels, most_elements: float = MOST_ELEMENTS) -> Place:
     """The voxels labelled 0, "ecs": those joined across faces in one piece, the largest.
 
@@ -262,6 +268,7 @@ def extracellular(labels: Labels, most_elements: float = MOST_ELEMENTS) -> Place
     return _volume(ECS, _in_one_piece(labels), labels.voxel, most=most_elements)
 
 
+@by_annotation
 def voxel_mesh(labels: Labels, places: Mapping[str, int | Sequence[int]],
                most_elements: float = MOST_ELEMENTS) -> Mesh:
     """Places of voxels: one for each label, or group of labels, named, and "ecs" where any voxel is labelled 0.

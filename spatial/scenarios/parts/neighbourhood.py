@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from spatial import checks
-from spatial.checks import InputError, by_annotation
+from spatial.checks import InputError, arguments, by_annotation
 from spatial.geometry.cut_faces import CUT_FACE
 from spatial.geometry.discretise import discretise
 from spatial.geometry.grid import in_homogenised_tissue
@@ -53,7 +53,7 @@ def parametric(shape: Tripartite) -> Neighbourhood:
     return Neighbourhood(discretise(tripartite(shape)), np.array([(0.0, 0.0, 0.0), *shape.neighbours]))
 
 
-@by_annotation
+@arguments(not_negative=("most_elements",))
 def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator,
                   most_elements: float = MOST_ELEMENTS) -> Neighbourhood:
     """The neighbourhood that a given mesh is if it has an ECS, else that around the process it holds.
@@ -66,7 +66,7 @@ def neighbourhood(tetrahedra: Tetrahedra, rng: np.random.Generator,
     return around_process(tetrahedra, rng, most_elements)
 
 
-@by_annotation
+@arguments(not_negative=("most_elements",))
 def around_process(tetrahedra: Tetrahedra, rng: np.random.Generator,
                    most_elements: float = MOST_ELEMENTS) -> Neighbourhood:
     """An astrocyte process alone, put into homogenised neuropil with synapses at random around it.

@@ -12,7 +12,7 @@ from spatial import checks
 from spatial._engine.operators.point_source import own_rise
 from spatial._engine.stepping.resting_state import rest
 from spatial._engine.system.layout import State
-from spatial.checks import by_annotation
+from spatial.checks import arguments, by_annotation
 from spatial.geometry.clusters import cluster_sites
 from spatial.geometry.discretise import discretise
 from spatial.geometry.place import Mesh
@@ -79,7 +79,7 @@ def _evenly(mesh: Mesh, factor: float) -> Mesh:
     return with_store(others, lumen / cytosol.total, area / cytosol.total)
 
 
-@by_annotation
+@arguments(not_negative=("most_unknowns",))
 def puffs(tetrahedra: Tetrahedra, settings: PuffSettings, rng: np.random.Generator,
           most_unknowns: float = MOST_UNKNOWNS) -> Puffs:
     """The experiment in a process; `rng` places the clusters and draws the channels' first states.

@@ -105,7 +105,7 @@ def event_table(puffs: Puffs, settings: PuffSettings, observed: Observed) -> lis
     return found
 
 
-@arguments(not_negative=("seed",))
+@arguments(not_negative=("seed", "most_unknowns"))
 def results(folder: Path, puffs: Puffs, settings: PuffSettings, seed: int, progress: Progress | None,
             with_pictures: bool = True, most_unknowns: float = MOST_UNKNOWNS) -> Observed:
     """Compute, and write every file into the folder: the numbers first."""
