@@ -76,7 +76,6 @@ def outward(far: Place, inside: Place) -> tuple[Floats, Floats]:
     return (far.centres - within) / depth[:, None], depth
 
 
-@by_annotation
 def far_permeability(far: Place, inside: Place, D: float, centre: ArrayLike = (0.0, 0.0, 0.0),
                       volume_fraction: float = 1.0, tortuosity: Tortuosity = 1.0, loss: float = 0.0) -> Floats:
     """(k,) permeability [um/s] of each element of a boundary beyond which the medium goes on for ever.
@@ -122,7 +121,6 @@ def surround(far: Place, reach: float, volume_fraction: float = 1.0, tortuosity:
     return shells(name, edges, volume_fraction, tortuosity)
 
 
-@by_annotation
 def passage_permeability(far: Place, inside: Place, around: Place, D: float, volume_fraction: float = 1.0,
                          tortuosity: float = 1.0) -> Floats:
     """(k,) permeability [um/s] between what each element of a far boundary touches and the first shell of `around`.

@@ -1,10 +1,11 @@
 """Ca2+ buffers: proteins and indicators that bind Ca2+."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from spatial import checks
 from spatial.checks import arguments, sized
-from spatial.geometry.place import Place
+from spatial.geometry.place import Floats, Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
@@ -36,8 +37,11 @@ class Buffer:
 
 
 @arguments(not_negative=("calcium", "total"), above_zero=("K",))
-def bound_at(calcium: float, total: float, K: float) -> float:
-    """Bound buffer in equilibrium with Ca2+ [uM], of `total` with dissociation constant `K` [uM]."""
+def bound_at(calcium: Floats | float, total: float, K: float) -> Any:
+    """Bound buffer in equilibrium with Ca2+ [uM], of `total` with dissociation constant `K` [uM].
+
+    It is a number, or an array of the shape of the concentrations of Ca2+.
+    """
     return total * calcium / (calcium + K)
 
 
