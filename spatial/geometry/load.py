@@ -8,6 +8,7 @@ import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
 from spatial.geometry.files.cells import merged, split, triangles_of, turned
+from spatial.geometry.files.guard import plain
 from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
 from spatial.geometry.files.regions import labels_of, named_regions
@@ -57,9 +58,12 @@ def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | No
     than two cells, cracks of doubled points, pieces apart), or can be understood in more than one way.
     """
     positive("unit", unit)
-    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions)
+    try:
+        mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions)
+    except InputError as error:
+        raise InputError(plain(str(error))) from None
     for note in notes:
-        warnings.warn(note, MeshNote, stacklevel=3)
+        warnings.warn(plain(note), MeshNote, stacklevel=3)
     return mesh
 
 

@@ -16,6 +16,17 @@ import numpy as np
 from spatial.checks import InputError
 from spatial.geometry.files.abaqus import read_abaqus
 from spatial.geometry.files.exodus import read_exodus
+from spatial.geometry.files.guard import (
+    check_format,
+    check_gmsh,
+    check_legacy_vtk,
+    check_name,
+    check_tetgen,
+    check_xml_vtk,
+    ending_file,
+    hushed,
+    plain,
+)
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks, corner_kind, groups_of_numbers
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import gmsh_session
@@ -34,21 +45,29 @@ _VTK_KINDS = {10: "tetra", 11: "voxel", 12: "hexahedron", 13: "wedge", 14: "pyra
               21: "line", 35: "line", 36: "polygon", 68: "line", 75: "line"}
 _IN_ROWS = {"voxel": ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]), "pixel": ("quad", [0, 1, 3, 2])}
 
+_MAY_WAIT = {".mdpa": ("mdpa", True), ".post": ("permas", False), ".dato": ("permas", False), ".msh": ("ansys", True),
+             ".bdf": ("nastran", False), ".fem": ("nastran", False), ".nas": ("nastran", False)}
+"""Formats whose readers in meshio may wait forever for the rest of a file, and whether they read bytes."""
+
 
 def read(path: Path) -> MeshFile:
     """The content of a mesh file. Raises `InputError` for what cannot be read."""
     if not path.is_file():
         raise InputError(f"there is no mesh file {path}")
+    check_format(path)
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _reader(path)(path)
+            file = _reader(path)(path)
+            for name in (*(group.name for group in file.groups), *file.data, *file.named, *file.others):
+                check_name(name)
+            return file
     except InputError:
         raise
     except (Exception, SystemExit) as error:  # meshio prints and exits where it should raise
         reason = " ".join(said.getvalue().split()) or f"{type(error).__name__} {' '.join(str(error).split())}"
-        raise InputError(f"{path} cannot be read as a mesh: {reason.strip()}") from None
+        raise InputError(f"{path} cannot be read as a mesh: {plain(reason.replace(str(path), path.name))}") from None
 
 
 def _reader(path: Path) -> Callable[[Path], MeshFile]:
@@ -92,10 +111,13 @@ def _by_gmsh(path: Path) -> MeshFile:
     """A file that gmsh opens; an open session of the user's keeps its models."""
     if path.suffix.lower() == ".med":
         _check_hdf5(path)
+    else:
+        check_gmsh(path, _gmsh_version(path))
     names = _physical_names(path) if path.suffix == ".msh" else {}
     with gmsh_session(path.stem) as gmsh:
         views, models, own = set(gmsh.view.getTags()), gmsh.model.list(), gmsh.model.getCurrent()
-        gmsh.merge(str(path))
+        with hushed():
+            gmsh.merge(str(path))
         tags, coordinates, _ = gmsh.model.mesh.getNodes()
         solids, solid_tags, solid_groups, cad = _entities(gmsh, 3, tags)
         sheets, _, sheet_groups, _ = _entities(gmsh, 2, tags)
@@ -218,7 +240,15 @@ def _same_rows(rows: Ints) -> tuple[Ints, Ints]:
 def _by_meshio(path: Path, names: Mapping[tuple[int, int], str] | None = None) -> MeshFile:
     import meshio
 
-    return _from_meshio(meshio.read(path), names)
+    if path.suffix.lower() in (".node", ".ele"):
+        check_tetgen(path)
+    kind, binary = _MAY_WAIT.get(path.suffix.lower(), ("", False))
+    if kind == "ansys" and _gmsh_version(path):
+        kind = ""
+    if not kind:
+        return _from_meshio(meshio.read(path), names)
+    with ending_file(path, binary) as file:
+        return _from_meshio(meshio.read(file, kind), names)
 
 
 def _from_meshio(file: Any, names: Mapping[tuple[int, int], str] | None = None) -> MeshFile:
@@ -362,12 +392,14 @@ def _by_vtk(path: Path) -> MeshFile:
     from vtkmodules import vtkIOLegacy, vtkIOXML
 
     if path.suffix.lower() == ".vtk":
+        check_legacy_vtk(path)
         reader = vtkIOLegacy.vtkGenericDataObjectReader()
         reader.ReadAllScalarsOn()
         reader.ReadAllFieldsOn()
     elif path.suffix.lower() == ".pvtu":
         reader = vtkIOXML.vtkXMLPUnstructuredGridReader()
     else:
+        check_xml_vtk(path)
         reader = vtkIOXML.vtkXMLUnstructuredGridReader()
     with _vtk_errors():
         reader.SetFileName(str(path))

@@ -1,0 +1,269 @@
+"""Files that would hang or break their reader are refused before it sees them; what is said of a file can be printed.
+
+Readers believe the counts in a file: they make room for them, or loop over them. No file holds more than its size allows.
+"""
+
+import contextlib
+import io
+import itertools
+import os
+import re
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from spatial.checks import InputError
+
+LONGEST = 600
+"""Characters that a message about a file has, which may show what the file or its reader says."""
+
+LONGEST_NAME = 100
+"""Characters that the name of a group or of data may have."""
+
+_SURFACES = {".ply": "PLY", ".stl": "STL", ".obj": "OBJ", ".off": "OFF", ".wkt": "WKT", ".svg": "SVG"}
+_TECPLOT = (".dat", ".tec")
+_PACKED = 100  # values for each byte of a file that may be packed
+_LEAST = 1000  # values that the smallest file may have
+_EMPTY_READS = 100  # at the end of a file, before a reader is taken to wait for what does not come
+
+_LEGACY_COUNTS = re.compile(rb"(?i)\s(?:POINTS|VERTICES|CELLS|CELL_TYPES|CELL_DATA|POINT_DATA|FIELD\s+\S+|METADATA|"
+                            rb"INFORMATION|LOOKUP_TABLE\s+\S+|SCALARS\s+\S+\s+\w+|OFFSETS|CONNECTIVITY)\s+([-+]?\d+)")
+_LEGACY_ARRAY = re.compile(rb"\s([-+]?\d+)\s+([-+]?\d+)\s+(?:bit|(?:unsigned_|signed_)?char|(?:unsigned_)?short|"
+                           rb"(?:unsigned_)?int|(?:unsigned_)?long|float|double|vtktypeu?int64|vtkidtype|string|"
+                           rb"utf8_string|variant)\s", re.IGNORECASE)
+_LEGACY_CELLS = re.compile(rb"(?i)\sCELLS\s+([-+]?\d+)\s+([-+]?\d+)[^\n]*\n")
+_XML_COUNTS = re.compile(rb"(?:NumberOf\w+|WholeExtent|Extent)\s*=\s*[\"']\s*([^\"'<>]*)[\"']")
+
+
+def check_format(path: Path) -> None:
+    """Raise `InputError` for formats that are not read, by name."""
+    ending = path.suffix.lower()
+    if ending in _SURFACES:
+        raise InputError(f"{path} is a {_SURFACES[ending]} file, which holds a surface and no linear tetrahedra; fill it "
+                         "with tetrahedra first, as Gmsh and TetGen do")
+    if ending in _TECPLOT:
+        raise InputError(f"{path} is a Tecplot file, which is not read; convert it to VTK (.vtu) first")
+    if ending == ".gz":
+        raise InputError(f"{path} is packed; unpack it first")
+
+
+def plain(words: str) -> str:
+    """The words as one line of characters that can be printed, cut where they are long."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for a name in a file that is none: of characters that cannot be printed, or of very many."""
+    if len(name) > LONGEST_NAME or not name.isprintable() or "\ufffd" in name:
+        raise ValueError(f"a name in it is {plain(name)[:LONGEST_NAME]!r}, of {len(name)} characters; a name has up to "
+                         f"{LONGEST_NAME}, all of which can be printed")
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Nothing that a library of C prints is seen."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = list[tuple[int, int]]()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in (1, 2):
+            with contextlib.suppress(OSError):  # a process may have neither
+                kept.append((number, os.dup(number)))
+                os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, copy in kept:
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
+
+
+class _AtItsEnd:
+    """Counts what is read at the end of a file."""
+
+    empty = 0
+
+    def counted(self, given: Any) -> Any:
+        if given:
+            self.empty = 0
+            return given
+        self.empty += 1
+        if self.empty > _EMPTY_READS:
+            raise EOFError("it ends too early")
+        return given
+
+
+class _Bytes(io.BufferedReader):
+    """A file whose reader is stopped when it goes on reading at its end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self.end = _AtItsEnd()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return bytes(self.end.counted(super().read(size)))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return bytes(self.end.counted(super().readline(size)))
+
+
+class _Text(io.TextIOWrapper):
+    """A file of text whose reader is stopped when it goes on reading at its end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.BufferedReader(io.FileIO(path)))
+        self.end = _AtItsEnd()
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        return str(self.end.counted(super().readline(size)))
+
+
+def ending_file(path: Path, binary: bool) -> IO[Any]:
+    """The file, to be read by one who may not see that it ends: this raises EOFError then."""
+    return _Bytes(path) if binary else _Text(path)
+
+
+def check_tetgen(path: Path) -> None:
+    """Raise ValueError for files of TetGen in which nothing is said: meshio waits for its first line."""
+    for ending in (".node", ".ele"):
+        with path.with_suffix(ending).open(encoding="utf-8") as file:
+            if not any(line.strip() and not line.strip().startswith("#") for line in file):
+                raise ValueError(f"its {ending} file is empty")
+
+
+def _check_count(count: int, most: int, what: str) -> None:
+    if not 0 <= count <= most:
+        raise ValueError(f"it says that it has {count} {what}, which a file of its size cannot hold")
+
+
+# VTK -----------------------------------------------------------------------------------------------------------------
+
+def check_legacy_vtk(path: Path) -> None:
+    """Raise ValueError for a .vtk file whose counts are more than it holds, or whose cells are not as long as it says."""
+    content = path.read_bytes()
+    dataset = re.search(rb"(?i)\sDATASET\s+(\w+)", content[:10000])
+    if not dataset or dataset.group(1).upper() != b"UNSTRUCTURED_GRID":
+        raise ValueError(f"it holds {dataset.group(1).decode() if dataset else 'nothing'}, not an unstructured grid")
+    for match in _LEGACY_COUNTS.finditer(content):
+        _check_count(int(match.group(1)), 8 * len(content), "values")
+    for match in _LEGACY_ARRAY.finditer(content):
+        _check_count(int(match.group(1)), 8 * len(content), "values")
+        _check_count(int(match.group(1)) * int(match.group(2)), 8 * len(content), "values")
+    version = re.match(rb"#\s*vtk\s+DataFile\s+Version\s+(\d+)", content, re.IGNORECASE)
+    if not version or int(version.group(1)) < 5:
+        is_binary = re.search(rb"(?i)\sBINARY\s", content[:dataset.start() + 1]) is not None
+        for match in _LEGACY_CELLS.finditer(content):
+            _check_rows(content, match.end(), int(match.group(1)), int(match.group(2)), is_binary)
+
+
+def _check_rows(content: bytes, start: int, count: int, size: int, is_binary: bool) -> None:
+    """Raise ValueError unless there are so many cells, each as (number of points, points ...), with so many numbers."""
+    _check_count(size, len(content) - start, "numbers in its cells")
+    if is_binary:
+        numbers = np.frombuffer(content, ">i4", size, start)
+    else:
+        end = re.compile(rb"[A-Za-z]").search(content, start)
+        words = content[start:end.start() if end else len(content)]
+        numbers = np.fromstring(words.decode(), np.int64, sep=" ")
+        if len(numbers) != size:
+            raise ValueError(f"its cells are {len(numbers)} numbers, not {size} as it says")
+    if not _are_rows(numbers, count):
+        raise ValueError(f"its cells are not {count} in {size} numbers, as it says")
+
+
+def _are_rows(numbers: Any, count: int) -> bool:
+    width = len(numbers) // count if count else 0
+    if width and width * count == len(numbers) and (numbers[::width] == width - 1).all():
+        return True
+    at, sizes = 0, numbers.tolist()
+    for _ in range(count):
+        if at >= len(sizes) or sizes[at] < 0:
+            return False
+        at += 1 + sizes[at]
+    return at == len(sizes)
+
+
+def check_xml_vtk(path: Path) -> None:
+    """Raise ValueError for a .vtu file that says it has more points, cells or values than it could hold."""
+    content = path.read_bytes()
+    most = _PACKED * len(content) + _LEAST
+    for match in _XML_COUNTS.finditer(content):
+        for word in match.group(1).split():
+            if not re.fullmatch(rb"[-+]?\d+", word):
+                raise ValueError("a count in it is no whole number")
+            _check_count(int(word), most, "values")
+
+
+# Gmsh 4 --------------------------------------------------------------------------------------------------------------
+
+def check_gmsh(path: Path, version: float) -> None:
+    """Raise ValueError for a file of Gmsh 4 whose sections do not hold as many nodes and elements as they say."""
+    content = path.read_bytes()
+    header = content.split(b"\n", 2)
+    is_binary, width = header[1].split()[1] == b"1", int(header[1].split()[2])
+    if width not in (4, 8):
+        raise ValueError("its numbers have neither 4 nor 8 bytes")
+    for name in ("Nodes", "Elements"):
+        start, end = content.find(f"${name}\n".encode()), content.find(f"$End{name}".encode())
+        if start < 0 or end < start:
+            raise ValueError(f"it has no section {name}, or one without an end")
+        with path.open("rb") as file:
+            file.seek(start)
+            file.readline()
+            if is_binary:
+                order = "<" if header[2].startswith(b"\1") else ">"
+                _walk_binary(file, name, version, order + ("Q" if width == 8 or version < 4.1 else "I"), end)
+            else:
+                _walk_text(file, name, version)
+
+
+def _walk_text(file: IO[bytes], name: str, version: float) -> None:
+    """Go past the blocks of a section of text. Raises ValueError where it ends before all are there."""
+    blocks, total = (int(word) for word in file.readline().split()[:2])
+    held = 0
+    for _ in range(blocks):
+        *_, count = (int(word) for word in file.readline().split())
+        lines = 2 * count if name == "Nodes" and version >= 4.1 else count
+        if count < 0 or sum(1 for _ in itertools.islice(file, lines)) < lines:
+            raise ValueError(f"its section {name} ends too early")
+        held += count
+    _check_whole(name, held, total)
+
+
+def _walk_binary(file: IO[bytes], name: str, version: float, size: str, end: int) -> None:
+    """Go past the blocks of a binary section. Raises ValueError where it ends before all are there."""
+    from meshio._common import num_nodes_per_cell
+    from meshio.gmsh.common import _gmsh_to_meshio_type
+
+    order, kind = size
+    wide = struct.calcsize(size) if version >= 4.1 else 4
+    blocks, total = _numbers(file, order + 2 * kind)
+    file.seek(2 * struct.calcsize(size) if version >= 4.1 else 0, os.SEEK_CUR)
+    held = 0
+    for _ in range(blocks):
+        first, second, third, count = _numbers(file, f"{order}3i{kind}")
+        dimension = first if version >= 4.1 else second
+        if name == "Nodes":
+            each = wide + 8 * (3 + (dimension if third else 0))
+        else:
+            each = wide * (1 + num_nodes_per_cell[_gmsh_to_meshio_type[third]])
+        if file.tell() + count * each > end:
+            raise ValueError(f"its section {name} ends too early")
+        file.seek(count * each, os.SEEK_CUR)
+        held += count
+    _check_whole(name, held, total)
+
+
+def _numbers(file: IO[bytes], form: str) -> tuple[int, ...]:
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def _check_whole(name: str, held: int, total: int) -> None:
+    if held != total:
+        raise ValueError(f"its section {name} holds {held}, not {total} as it says")
