@@ -3,6 +3,7 @@
 Readers believe the counts in a file: they make room for them, or loop over them. No file holds more than its size allows.
 """
 
+import base64
 import contextlib
 import io
 import itertools
@@ -27,15 +28,18 @@ LONGEST_NAME = 100
 _SURFACES = {".ply": "PLY", ".stl": "STL", ".obj": "OBJ", ".off": "OFF", ".wkt": "WKT", ".svg": "SVG"}
 _TECPLOT = (".dat", ".tec")
 _PACKED = 100  # values for each byte of a file that may be packed
+_MOST_PACKED = 10_000  # bytes in one, as LZMA and ZLib may do
+_LARGEST_BLOCK = 1 << 28  # bytes that are packed together
 _LEAST = 1000  # values that the smallest file may have
 _EMPTY_READS = 100  # at the end of a file, before a reader is taken to wait for what does not come
 
 _LEGACY_COUNTS = re.compile(rb"(?i)\s(?:POINTS|VERTICES|CELLS|CELL_TYPES|CELL_DATA|POINT_DATA|FIELD\s+\S+|METADATA|"
-                            rb"INFORMATION|LOOKUP_TABLE\s+\S+|SCALARS\s+\S+\s+\w+|OFFSETS|CONNECTIVITY)\s+([-+]?\d+)")
+                            rb"INFORMATION|LOOKUP_TABLE\s+\S+|SCALARS\s+\S+\s+\w+)\s+([-+]?\d+)")
 _LEGACY_ARRAY = re.compile(rb"\s([-+]?\d+)\s+([-+]?\d+)\s+(?:bit|(?:unsigned_|signed_)?char|(?:unsigned_)?short|"
                            rb"(?:unsigned_)?int|(?:unsigned_)?long|float|double|vtktypeu?int64|vtkidtype|string|"
                            rb"utf8_string|variant)\s", re.IGNORECASE)
-_LEGACY_CELLS = re.compile(rb"(?i)\sCELLS\s+([-+]?\d+)\s+([-+]?\d+)[^\n]*\n")
+_LEGACY_SECTIONS = re.compile(rb"(?i)\s(POINTS|CELLS|CELL_TYPES)\s+[-+]?\d")
+_LEGACY_CELLS = re.compile(rb"(?i)\sCELLS\s+([-+]?\d+)\s+([-+]?\d+)(?:[^\n]*\n)?")
 _XML_COUNTS = re.compile(rb"(?:NumberOf\w+|WholeExtent|Extent)\s*=\s*[\"']\s*([^\"'<>]*)[\"']")
 
 
@@ -145,7 +149,7 @@ def _check_count(count: int, most: int, what: str) -> None:
 # VTK -----------------------------------------------------------------------------------------------------------------
 
 def check_legacy_vtk(path: Path) -> None:
-    """Raise ValueError for a .vtk file whose counts are more than it holds, or whose cells are not as long as it says."""
+    """Raise ValueError for a .vtk file with counts of more than it can hold, or cells that are not as long as it says."""
     content = path.read_bytes()
     dataset = re.search(rb"(?i)\sDATASET\s+(\w+)", content[:10000])
     if not dataset or dataset.group(1).upper() != b"UNSTRUCTURED_GRID":
@@ -155,8 +159,16 @@ def check_legacy_vtk(path: Path) -> None:
     for match in _LEGACY_ARRAY.finditer(content):
         _check_count(int(match.group(1)), 8 * len(content), "values")
         _check_count(int(match.group(1)) * int(match.group(2)), 8 * len(content), "values")
-    version = re.match(rb"#\s*vtk\s+DataFile\s+Version\s+(\d+)", content, re.IGNORECASE)
-    if not version or int(version.group(1)) < 5:
+    sections = [match.group(1).upper() for match in _LEGACY_SECTIONS.finditer(content, dataset.start())]
+    if sections != [b"POINTS", b"CELLS", b"CELL_TYPES"]:
+        raise ValueError("it has not one section POINTS, then CELLS, then CELL_TYPES")
+    for match in _LEGACY_CELLS.finditer(content):
+        _check_count(int(match.group(1)), len(content), "cells")
+        _check_count(int(match.group(2)), len(content), "points of cells")
+    version = re.match(rb"#\s*vtk\s+DataFile\s+Version\s+(\d)\.\d\s", content, re.IGNORECASE)
+    if not version:
+        raise ValueError("it does not begin with the version of its format")
+    if int(version.group(1)) < 5:
         is_binary = re.search(rb"(?i)\sBINARY\s", content[:dataset.start() + 1]) is not None
         for match in _LEGACY_CELLS.finditer(content):
             _check_rows(content, match.end(), int(match.group(1)), int(match.group(2)), is_binary)
@@ -164,7 +176,6 @@ def check_legacy_vtk(path: Path) -> None:
 
 def _check_rows(content: bytes, start: int, count: int, size: int, is_binary: bool) -> None:
     """Raise ValueError unless there are so many cells, each as (number of points, points ...), with so many numbers."""
-    _check_count(size, len(content) - start, "numbers in its cells")
     if is_binary:
         numbers = np.frombuffer(content, ">i4", size, start)
     else:
@@ -198,6 +209,107 @@ def check_xml_vtk(path: Path) -> None:
             if not re.fullmatch(rb"[-+]?\d+", word):
                 raise ValueError("a count in it is no whole number")
             _check_count(int(word), most, "values")
+    file = re.search(rb"<VTKFile([^>]*)>", content)
+    if not file:
+        raise ValueError("it is no XML file of VTK")
+    says = _attributes(file.group(1))
+    pieces = [_attributes(tag) for tag in re.findall(rb"<Piece([^>]*)>", content)]
+    if any(not {"NumberOfPoints", "NumberOfCells"} <= piece.keys() for piece in pieces if "Source" not in piece):
+        raise ValueError("a piece of it does not say how many points and cells it has")
+    head = ">" if says.get("byte_order") == "BigEndian" else "<"
+    head += "Q" if says.get("header_type") == "UInt64" else "I"
+    begin = re.search(rb"<AppendedData([^>]*)>\s*_", content)
+    for match in re.finditer(rb"<(?:Data)?Array([^>]*?)/?>", content[:begin.start() if begin else None]):
+        array = _attributes(match.group(1))
+        if array.get("format") == "appended":
+            if not begin or not re.fullmatch(r"\d+", array.get("offset", "")):
+                raise ValueError("it has no data where an array of it should be")
+            is_base64 = _attributes(begin.group(1)).get("encoding") == "base64"
+            _check_array(content, begin.end() + int(array["offset"]), is_base64, head, "compressor" in says)
+        elif array.get("format") == "binary":
+            _check_array(content, match.end(), True, head, "compressor" in says)
+
+
+def pieces_of(path: Path) -> list[Path]:
+    """The files that a .pvtu file is made of."""
+    pieces = [_attributes(tag) for tag in re.findall(rb"<Piece([^>]*)>", path.read_bytes())]
+    return [path.parent / piece["Source"] for piece in pieces if "Source" in piece]
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    words = re.findall(rb"(\w+)\s*=\s*[\"']([^\"']*)[\"']", tag)
+    return {key.decode(): value.decode(errors="replace") for key, value in words}
+
+
+def _check_array(content: bytes, start: int, is_base64: bool, head: str, is_packed: bool) -> None:
+    """Raise ValueError where the numbers before the values of an array say more than there is: their sizes in bytes.
+
+    Packed values come in blocks: how many, the size of each, that of the last, and the packed size of each.
+    """
+    width = struct.calcsize(head)
+    while is_base64 and content[start:start + 1].isspace():
+        start += 1
+    if not is_packed:
+        if content[start:start + 1] != b"<":
+            _check_count(_head(content, start, is_base64, head, 1)[0], len(content) - start, "bytes in an array")
+        return
+    count, size, last = _head(content, start, is_base64, head, 3)
+    _check_count(count * width, len(content) - start, "blocks in an array")
+    packed = sum(_head(content, start, is_base64, head, 3 + count)[3:])
+    _check_count(packed, len(content) - start, "bytes in an array")
+    _check_count(max(size, last), _LARGEST_BLOCK, "bytes in a block")
+    _check_count(max(count - 1, 0) * size + last, _MOST_PACKED * packed, "bytes in an array")
+
+
+def _head(content: bytes, start: int, is_base64: bool, head: str, count: int) -> tuple[int, ...]:
+    """The first numbers of an array. Raises ValueError where there are none."""
+    size = count * struct.calcsize(head)
+    given = content[start:start + size]
+    if is_base64:
+        letters = content[start:start + -(-size // 3) * 4]
+        given = base64.b64decode(letters + b"=" * (-len(letters) % 4), validate=True)[:size]
+    if len(given) < size:
+        raise ValueError("an array of it ends too early")
+    return struct.unpack(f"{head[0]}{count}{head[1]}", given)
+
+
+# MED -----------------------------------------------------------------------------------------------------------------
+
+def check_med(path: Path) -> None:
+    """Raise ValueError for a MED file whose arrays are not as long as it says, or that has cells without points."""
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        raise ValueError("it is no HDF5 file, as MED files are")
+    with h5py.File(path) as file:
+        for mesh in file["ENS_MAA"].values():
+            for step in mesh.values():
+                coordinates = step["NOE/COO"]
+                points = _length(coordinates, int(mesh.attrs["ESP"]))
+                _check_rows_of(step["NOE"], points)
+                for name, cells in step.get("MAI", {}).items():
+                    width = re.search(r"\d+$", name)
+                    if not width:
+                        raise ValueError(f"it holds cells {plain(name)}, which are not read")
+                    count = _length(cells["NOD"], int(width.group()))
+                    _check_rows_of(cells, count)
+                    corners = cells["NOD"][:]
+                    if count and (corners.min() < 1 or corners.max() > points):
+                        raise ValueError(f"it has cells with points outside 1 to {points}")
+
+
+def _length(array: Any, width: int) -> int:
+    """How many rows of a width an array has; as many as it says."""
+    count = int(array.attrs["NBR"])
+    if count < 0 or width < 1 or array.shape != (count * width,):
+        raise ValueError(f"an array of it is not {count} times {width} numbers, as it says")
+    return count
+
+
+def _check_rows_of(group: Any, count: int) -> None:
+    for name in ("FAM", "NUM"):
+        if name in group and _length(group[name], 1) != count:
+            raise ValueError(f"an array of it does not have {count} numbers")
 
 
 # Gmsh 4 --------------------------------------------------------------------------------------------------------------
@@ -209,6 +321,7 @@ def check_gmsh(path: Path, version: float) -> None:
     is_binary, width = header[1].split()[1] == b"1", int(header[1].split()[2])
     if width not in (4, 8):
         raise ValueError("its numbers have neither 4 nor 8 bytes")
+    _check_physical_names(content)
     for name in ("Nodes", "Elements"):
         start, end = content.find(f"${name}\n".encode()), content.find(f"$End{name}".encode())
         if start < 0 or end < start:
@@ -218,9 +331,20 @@ def check_gmsh(path: Path, version: float) -> None:
             file.readline()
             if is_binary:
                 order = "<" if header[2].startswith(b"\1") else ">"
-                _walk_binary(file, name, version, order + ("Q" if width == 8 or version < 4.1 else "I"), end)
+                _walk_binary(file, name, version, order, "Q" if width == 8 or version < 4.1 else "I", end)
             else:
                 _walk_text(file, name, version)
+
+
+def _check_physical_names(content: bytes) -> None:
+    """Raise ValueError for a list of names that gmsh would not find to be one, and read what is beside it."""
+    start, end = content.find(b"$PhysicalNames"), content.find(b"$EndPhysicalNames")
+    if start < 0:
+        return
+    _, count, *rows = content[start:end].strip().split(b"\n")
+    good = [re.fullmatch(rb'\s*[0-3]\s+-?\d{1,9}\s+".*"\s*', row) for row in rows]
+    if end < start or not re.fullmatch(rb"\s*\d{1,9}\s*", count) or len(good) != int(count) or not all(good):
+        raise ValueError("its section PhysicalNames does not hold as many names as it says")
 
 
 def _walk_text(file: IO[bytes], name: str, version: float) -> None:
@@ -228,7 +352,8 @@ def _walk_text(file: IO[bytes], name: str, version: float) -> None:
     blocks, total = (int(word) for word in file.readline().split()[:2])
     held = 0
     for _ in range(blocks):
-        *_, count = (int(word) for word in file.readline().split())
+        first, second, _, count = (int(word) for word in file.readline().split())
+        _check_count(first if version >= 4.1 else second, 3, "dimensions")
         lines = 2 * count if name == "Nodes" and version >= 4.1 else count
         if count < 0 or sum(1 for _ in itertools.islice(file, lines)) < lines:
             raise ValueError(f"its section {name} ends too early")
@@ -236,19 +361,19 @@ def _walk_text(file: IO[bytes], name: str, version: float) -> None:
     _check_whole(name, held, total)
 
 
-def _walk_binary(file: IO[bytes], name: str, version: float, size: str, end: int) -> None:
+def _walk_binary(file: IO[bytes], name: str, version: float, order: str, kind: str, end: int) -> None:
     """Go past the blocks of a binary section. Raises ValueError where it ends before all are there."""
     from meshio._common import num_nodes_per_cell
     from meshio.gmsh.common import _gmsh_to_meshio_type
 
-    order, kind = size
-    wide = struct.calcsize(size) if version >= 4.1 else 4
+    wide = struct.calcsize(kind) if version >= 4.1 else 4
     blocks, total = _numbers(file, order + 2 * kind)
-    file.seek(2 * struct.calcsize(size) if version >= 4.1 else 0, os.SEEK_CUR)
+    file.seek(2 * wide if version >= 4.1 else 0, os.SEEK_CUR)
     held = 0
     for _ in range(blocks):
         first, second, third, count = _numbers(file, f"{order}3i{kind}")
         dimension = first if version >= 4.1 else second
+        _check_count(dimension, 3, "dimensions")
         if name == "Nodes":
             each = wide + 8 * (3 + (dimension if third else 0))
         else:

@@ -20,11 +20,13 @@ from spatial.geometry.files.guard import (
     check_format,
     check_gmsh,
     check_legacy_vtk,
+    check_med,
     check_name,
     check_tetgen,
     check_xml_vtk,
     ending_file,
     hushed,
+    pieces_of,
     plain,
 )
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks, corner_kind, groups_of_numbers
@@ -110,7 +112,7 @@ def _physical_names(path: Path) -> dict[tuple[int, int], str]:
 def _by_gmsh(path: Path) -> MeshFile:
     """A file that gmsh opens; an open session of the user's keeps its models."""
     if path.suffix.lower() == ".med":
-        _check_hdf5(path)
+        check_med(path)
     else:
         check_gmsh(path, _gmsh_version(path))
     names = _physical_names(path) if path.suffix == ".msh" else {}
@@ -134,14 +136,6 @@ def _by_gmsh(path: Path) -> MeshFile:
     return MeshFile(coordinates.reshape(-1, 3), blocks(solids, SOLIDS), blocks(sheets, SHEETS), tuple(others),
                     (*solid_groups, *sheet_groups), data, cad,
                     tuple(name for (dimension, _), name in names.items() if dimension == 3))
-
-
-def _check_hdf5(path: Path) -> None:
-    """Raise ValueError for a file that is no HDF5, of which the MED library would print its own words."""
-    import h5py
-
-    if not h5py.is_hdf5(path):
-        raise ValueError("it is no HDF5 file, as MED files are")
 
 
 def _entities(gmsh: Any, dimension: int, tags: Ints) -> tuple[_Cells, Ints, list[Group], Ints]:
@@ -396,19 +390,24 @@ def _by_vtk(path: Path) -> MeshFile:
         reader = vtkIOLegacy.vtkGenericDataObjectReader()
         reader.ReadAllScalarsOn()
         reader.ReadAllFieldsOn()
-    elif path.suffix.lower() == ".pvtu":
-        reader = vtkIOXML.vtkXMLPUnstructuredGridReader()
-    else:
-        check_xml_vtk(path)
-        reader = vtkIOXML.vtkXMLUnstructuredGridReader()
+        return _from_vtk(*_vtk_grid(_vtk_output(reader, path)))
+    check_xml_vtk(path)
+    if path.suffix.lower() == ".vtu":
+        return _from_vtk(*_vtk_grid(_vtk_output(vtkIOXML.vtkXMLUnstructuredGridReader(), path)))
+    for piece in pieces_of(path):  # VTK goes on without a piece that it cannot read
+        check_xml_vtk(piece)
+        _vtk_output(vtkIOXML.vtkXMLUnstructuredGridReader(), piece)
+    return _from_vtk(*_vtk_grid(_vtk_output(vtkIOXML.vtkXMLPUnstructuredGridReader(), path)))
+
+
+def _vtk_output(reader: Any, path: Path) -> Any:
     with _vtk_errors():
         reader.SetFileName(str(path))
         reader.Update()
         grid = reader.GetOutput()
     if grid is None or not grid.IsA("vtkUnstructuredGrid"):
         raise ValueError(f"it holds {grid.GetClassName() if grid else 'nothing'}, not an unstructured grid")
-    points, cells, data = _vtk_grid(grid)
-    return _from_vtk(points, cells, data)
+    return grid
 
 
 @contextlib.contextmanager
@@ -451,6 +450,8 @@ def _vtk_grid(grid: Any) -> tuple[Floats, _Cells, dict[str, Any]]:
     ghost = data.pop("vtkGhostType", np.zeros(len(types), np.uint8))
     kept = np.flatnonzero(ghost == 0)
     sizes = np.diff(offsets)
+    if len(sizes) != len(types) or offsets[0] < 0 or sizes.min() < 0 or offsets[-1] > len(connectivity):
+        raise ValueError("its cells have more points than it holds")
     cells = list[tuple[str, int, Ints]]()
     order = list[Ints]()
     for kind, size in np.unique(np.column_stack([types, sizes])[kept], axis=0).tolist():
