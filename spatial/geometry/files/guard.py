@@ -1,6 +1,6 @@
-"""Files that would hang or break their reader are refused before it sees them; what is said of a file can be printed.
+"""Files that would hang or break their reader are refused before it sees them; what is said of them can be printed.
 
-Readers believe the counts in a file: they make room for them, or loop over them. No file holds more than its size allows.
+Readers believe what a file says it holds: they make room for it, and go on until they have it.
 """
 
 import base64
@@ -47,8 +47,8 @@ def check_format(path: Path) -> None:
     """Raise `InputError` for formats that are not read, by name."""
     ending = path.suffix.lower()
     if ending in _SURFACES:
-        raise InputError(f"{path} is a {_SURFACES[ending]} file, which holds a surface and no linear tetrahedra; fill it "
-                         "with tetrahedra first, as Gmsh and TetGen do")
+        raise InputError(f"{path} is a {_SURFACES[ending]} file, which holds a surface and no tetrahedra; fill it with "
+                         "tetrahedra first, as Gmsh and TetGen do")
     if ending in _TECPLOT:
         raise InputError(f"{path} is a Tecplot file, which is not read; convert it to VTK (.vtu) first")
     if ending == ".gz":
@@ -149,7 +149,7 @@ def _check_count(count: int, most: int, what: str) -> None:
 # VTK -----------------------------------------------------------------------------------------------------------------
 
 def check_legacy_vtk(path: Path) -> None:
-    """Raise ValueError for a .vtk file with counts of more than it can hold, or cells that are not as long as it says."""
+    """Raise ValueError for a .vtk file that cannot hold what it says, or whose cells are not as long as it says."""
     content = path.read_bytes()
     dataset = re.search(rb"(?i)\sDATASET\s+(\w+)", content[:10000])
     if not dataset or dataset.group(1).upper() != b"UNSTRUCTURED_GRID":
@@ -282,6 +282,7 @@ def check_med(path: Path) -> None:
     if not h5py.is_hdf5(path):
         raise ValueError("it is no HDF5 file, as MED files are")
     with h5py.File(path) as file:
+        file.visititems(_looked_at)
         for mesh in file["ENS_MAA"].values():
             for step in mesh.values():
                 coordinates = step["NOE/COO"]
@@ -296,6 +297,13 @@ def check_med(path: Path) -> None:
                     corners = cells["NOD"][:]
                     if count and (corners.min() < 1 or corners.max() > points):
                         raise ValueError(f"it has cells with points outside 1 to {points}")
+
+
+def _looked_at(_: str, held: Any) -> None:
+    """Raise for a part of an HDF5 file that is broken: h5py sees it, where the MED library ends the process."""
+    for value in held.attrs.values():
+        if np.size(value) == 0:
+            raise ValueError("an attribute of it is empty")
 
 
 def _length(array: Any, width: int) -> int:
@@ -317,23 +325,24 @@ def _check_rows_of(group: Any, count: int) -> None:
 def check_gmsh(path: Path, version: float) -> None:
     """Raise ValueError for a file of Gmsh 4 whose sections do not hold as many nodes and elements as they say."""
     content = path.read_bytes()
-    header = content.split(b"\n", 2)
-    is_binary, width = header[1].split()[1] == b"1", int(header[1].split()[2])
-    if width not in (4, 8):
-        raise ValueError("its numbers have neither 4 nor 8 bytes")
+    header = re.match(rb"\s*\$MeshFormat\s+[\d.]+\s+([01])\s+([48])[ \t\r]*\n", content)
+    if not header:
+        raise ValueError("it does not begin with the version of its format")
+    is_binary, kind = header.group(1) == b"1", "Q" if header.group(2) == b"8" or version < 4.1 else "I"
+    order = "<" if content[header.end():].startswith(b"\1") else ">"
     _check_physical_names(content)
-    for name in ("Nodes", "Elements"):
-        start, end = content.find(f"${name}\n".encode()), content.find(f"$End{name}".encode())
-        if start < 0 or end < start:
-            raise ValueError(f"it has no section {name}, or one without an end")
-        with path.open("rb") as file:
-            file.seek(start)
-            file.readline()
-            if is_binary:
-                order = "<" if header[2].startswith(b"\1") else ">"
-                _walk_binary(file, name, version, order, "Q" if width == 8 or version < 4.1 else "I", end)
-            else:
-                _walk_text(file, name, version)
+    with path.open("rb") as file:
+        for name in ("Nodes", "Elements"):
+            starts = [match.end() for match in re.finditer(rf"\${name}[ \t\r]*\n".encode(), content)]
+            if not starts:
+                raise ValueError(f"it has no section {name}")
+            for start in starts:
+                file.seek(start)
+                if is_binary:
+                    end = content.find(f"$End{name}".encode(), start)
+                    _walk_binary(file, name, version, order, kind, end)
+                else:
+                    _walk_text(file, name, version)
 
 
 def _check_physical_names(content: bytes) -> None:
