@@ -1,6 +1,7 @@
 """Mesh files broken at random: what `load` makes of each, in a process that may take 10 s and 4 GB.
 
-`python -m tests.mutated_meshes NUMBER FORMAT ...` breaks NUMBER files of these formats, or of all, and counts outcomes.
+`python -m tests.mutated_meshes NUMBER FORMAT ...` breaks NUMBER files, of all formats or of those whose names begin so,
+with the seed in SPATIAL_FUZZ_SEED; it counts outcomes, and keeps the files that were neither refused nor sound.
 """
 
 import collections
@@ -9,17 +10,19 @@ import io
 import itertools
 import json
 import os
+import pickle
 import random
 import re
 import resource
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -31,11 +34,13 @@ from spatial.checks import InputError, Unusual
 from spatial.geometry.files.raw import MeshNote
 from spatial.geometry.load import load
 
+ROOT = Path(__file__).parents[1]
 SECONDS, MEMORY = 10, 4 << 30
 LONGEST = 800  # characters of a message, without the path
-AT_ONCE = 250  # files that one process reads
-WORDS = [b"\0", b"\xff", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0" * 64, b"nan", b"inf",
-         b"-1", b"1e308", b"-1e308", b"99999999999", b"0", b"\n", b"$", b"</", b"<!", b",", b" ", b'"', b"*", b"\x1b[31m"]
+AT_ONCE = 1000  # files that one process reads
+WORDS = [b"\0", b"\xff", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0" * 64, b"nan",
+         b"inf", b"-1", b"1e308", b"-1e308", b"99999999999", b"0", b"\n", b"$", b"</", b"<!", b",", b" ", b'"', b"*",
+         b"\x1b[31m"]
 NUMBERS = [b"nan", b"inf", b"-1", b"0", b"1", b"1e30", b"-7.5", b"300000000", b"4294967296", b"9223372036854775807",
            b"1e-300", b"x"]
 NUMBER = re.compile(rb"-?\d+\.?\d*(e[-+]?\d+)?")
@@ -93,8 +98,8 @@ def box(n=2):
 def seeds():
     """Sound files of all formats that can be written here."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        made = [*_by_meshio(Path(folder)), *_by_gmsh(Path(folder)), *_by_vtk(Path(folder)), *_by_hand(Path(folder))]
-    return made
+        at = Path(folder)
+        return [*_by_meshio(at), *_by_gmsh(at), *_by_vtk(at), *_by_hand(at)]
 
 
 def _held(name, folder, *files):
@@ -125,7 +130,8 @@ def _by_meshio(folder):
                ("netgen", plain, "a.vol", "netgen", {}), ("mdpa", bare, "a.mdpa", "mdpa", {}),
                ("cgns", bare, "a.cgns", "cgns", {}), ("ugrid", bare, "a.ugrid", "ugrid", {}),
                ("ugrid binary", bare, "a.b8.ugrid", "ugrid", {}), ("ugrid records", bare, "a.r8.ugrid", "ugrid", {}),
-               ("ply", sheet, "a.ply", "ply", {}), ("stl", sheet, "a.stl", "stl", {}), ("obj", sheet, "a.obj", "obj", {}),
+               ("ply", sheet, "a.ply", "ply", {}), ("stl", sheet, "a.stl", "stl", {}),
+               ("obj", sheet, "a.obj", "obj", {}),
                ("off", sheet, "a.off", "off", {}), ("wkt", sheet, "a.wkt", "wkt", {}),
                ("med of meshio", meshio.Mesh(points, both, cell_data={"cell_tags": [-tags[0], -tags[1]]}), "a.med",
                 "med", {}),
@@ -396,18 +402,18 @@ def _stop(*_):
     raise _TooLong
 
 
-def _child(files, pipe, folder):
+def _child(folder):
     """Read files one after another, and write down of each what became of it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    noise = os.open(folder / "printed", os.O_RDWR | os.O_CREAT)
+    answers, noise = os.dup(1), os.open(folder / "printed", os.O_RDWR | os.O_CREAT)
     os.dup2(noise, 1)
     os.dup2(noise, 2)
     signal.signal(signal.SIGALRM, _stop)
-    for number, seed in files:
-        path = seed.write(folder)
+    for number, name, files in pickle.loads((folder / "files").read_bytes()):
+        path = Seed(name, files).write(folder)
         os.truncate(noise, 0)
-        os.write(pipe, json.dumps([number]).encode() + b"\n")
+        os.write(answers, json.dumps([number]).encode() + b"\n")
         before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         try:
             signal.alarm(SECONDS)
@@ -416,98 +422,81 @@ def _child(files, pipe, folder):
             finally:
                 signal.alarm(0)
         except _TooLong:
-            kind, note = f"more than {SECONDS} s", "".join(traceback.format_exc(limit=-1).split("\n")[1:2]).strip()
+            kind, note = f"more than {SECONDS} s", ""
         took = time.perf_counter() - began
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         sys.stdout.flush()
         sys.stderr.flush()
         if os.fstat(noise).st_size and kind in ("refused", "accepted"):
             kind, note = "printed", os.pread(noise, 300, 0).decode(errors="replace")
-        os.write(pipe, json.dumps([number, kind, note[:400], took, grown]).encode() + b"\n")
-    os._exit(0)
+        os.write(answers, json.dumps([number, kind, note[:400], took, grown]).encode() + b"\n")
 
 
-def _answers(pipe, process):
+def _answers(process):
     """The lines that a child writes, until it ends, or for too long writes none."""
     buffer = b""
-    while select.select([pipe], [], [], 3 * SECONDS)[0]:
-        given = os.read(pipe, 1 << 16)
+    while select.select([process.stdout], [], [], 3 * SECONDS)[0]:
+        given = os.read(process.stdout.fileno(), 1 << 16)
         if not given:
             return
         *lines, buffer = (buffer + given).split(b"\n")
         yield from map(json.loads, lines)
-    os.kill(process, signal.SIGKILL)
+    process.kill()
 
 
 def outcomes(files):
-    """The outcome of each file, read in children that may die of it."""
+    """The outcome of each file, read in processes that may die of it."""
     rest, known = list(enumerate(files)), dict[int, Outcome]()
+    command = [sys.executable, "-m", "tests.mutated_meshes"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     while rest:
+        begun = rest[0][0]
         with tempfile.TemporaryDirectory() as folder:
-            out, into = os.pipe()
-            process = os.fork()
-            if process == 0:
-                try:
-                    _child(rest[:AT_ONCE], into, Path(folder))
-                finally:
-                    os._exit(1)
-            os.close(into)
-            begun = -1
-            for number, *outcome in _answers(out, process):
-                begun = number
-                if outcome:
-                    known[number] = Outcome(*outcome)
-            os.close(out)
-            _, status = os.waitpid(process, 0)
+            (Path(folder) / "files").write_bytes(pickle.dumps(
+                [(number, file.name, file.files) for number, file in rest[:AT_ONCE]]))
+            with subprocess.Popen([*command, folder], stdout=subprocess.PIPE, env=environment, cwd=ROOT) as process:
+                for number, *outcome in _answers(process):
+                    begun = number
+                    if outcome:
+                        known[number] = Outcome(*outcome)
+        if process.returncode and begun in known:
+            raise RuntimeError("the process that reads files cannot start or end")
         if begun not in known:
-            known[begun] = Outcome(f"the process ended by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status)
-                                   else f"the process ended by {os.WEXITSTATUS(status)}")
+            known[begun] = Outcome(f"the process ended by {process.returncode}")
         rest = [file for file in rest if file[0] not in known]
     return [known[k] for k in range(len(files))]
 
 
-@dataclass(frozen=True)
-class Table:
-    """How many files of each format came to which end."""
-
-    counts: collections.Counter = field(default_factory=collections.Counter)
-
-    def add(self, name, kind):
-        self.counts[name, kind] += 1
-
-
 def broken_files(number, seed, formats=()):
     """So many broken files, of the formats in turn, the same for the same seed."""
-    sound = [made for made in seeds() if not formats or any(made.name.startswith(name) for name in formats)]
+    sound = [made for made in seeds() if not formats or made.name.startswith(tuple(formats))]
     others = [content for made in sound for content in made.files.values()]
     return [broken(sound[k % len(sound)], random.Random(f"{seed} {k}"), others) for k in range(number)]
 
 
-def main(number, formats):
-    sound = [made for made in seeds() if not formats or any(made.name.startswith(name) for name in formats)]
-    for made, outcome in zip(sound, outcomes(sound), strict=True):
-        print(f"sound {made.name:24} {outcome.kind} {outcome.note[:150]}", flush=True)
-    files = broken_files(number, int(os.environ.get("SPATIAL_FUZZ_SEED", "0")), formats)
-    began = time.time()
-    ends = outcomes(files)
-    print(f"{number} files in {time.time() - began:.0f} s; longest {max(end.seconds for end in ends):.2f} s, most memory "
-          f"{max(end.megabytes for end in ends):.0f} MB")
+def table(files, ends):
+    """Lines: how many files of each format came to which end, the longest time and the most memory."""
     counts = collections.Counter((file.name, end.kind) for file, end in zip(files, ends, strict=True))
-    for (name, kind), count in sorted(counts.items()):
-        print(f"{name:24} {kind:40} {count}")
-    kept = Path(os.environ.get("SPATIAL_FUZZ_KEEP", "/tmp/mesh-fuzz-kept"))
-    notes = collections.Counter()
+    lines = [f"{name:24} {kind:24} {count}" for (name, kind), count in sorted(counts.items())]
+    slow, large = max(ends, key=lambda end: end.seconds), max(ends, key=lambda end: end.megabytes)
+    return [*lines, f"longest {slow.seconds:.2f} s, {slow.note}", f"most {large.megabytes:.0f} MB, {large.note}"]
+
+
+def main(number, formats):
+    """Break files, print what became of them, and keep those that were neither refused nor sound."""
+    files = broken_files(number, int(os.environ.get("SPATIAL_FUZZ_SEED", "1")), formats)
+    ends = outcomes(files)
+    print("\n".join(table(files, ends)))
     for k, (file, end) in enumerate(zip(files, ends, strict=True)):
-        what = file.name, end.kind, re.sub(r"\d+", "0", end.note)[:60] if "@" not in end.note else end.note[-40:]
-        if not end.good:
-            notes[what] += 1
-            if notes[what] == 1:
-                folder = kept / f"{k} {file.name}"
-                folder.mkdir(parents=True, exist_ok=True)
-                file.write(folder)
-                print(f"BAD {k} {file.name}: {end.kind}: {end.note[:300]!r} {end.seconds:.1f} s")
-    print(notes.total(), "bad")
+        if not end.good or end.seconds > 1 or end.megabytes > 200:
+            folder = Path(tempfile.gettempdir()) / "broken-meshes" / f"{k} {file.name}"
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write(folder)
+            print(f"{folder}: {end}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    if sys.argv[1].isdigit():
+        main(int(sys.argv[1]), sys.argv[2:])
+    else:
+        _child(Path(sys.argv[1]))

@@ -51,6 +51,8 @@ def check_format(path: Path) -> None:
                          "tetrahedra first, as Gmsh and TetGen do")
     if ending in _TECPLOT:
         raise InputError(f"{path} is a Tecplot file, which is not read; convert it to VTK (.vtu) first")
+    if ending == ".hmf":
+        raise InputError(f"{path} is an HMF file, which is not read; convert it to XDMF (.xdmf) first")
     if ending == ".gz":
         raise InputError(f"{path} is packed; unpack it first")
 
@@ -299,10 +301,26 @@ def check_med(path: Path) -> None:
                         raise ValueError(f"it has cells with points outside 1 to {points}")
 
 
+def attribute(held: Any, name: str) -> Any:
+    """An attribute in an HDF5 file. Raises ValueError for one of variable length, over which HDF5 may hang."""
+    import h5py
+
+    if h5py.check_vlen_dtype(held.attrs.get_id(name).dtype) or _is_of_any_length(held.attrs.get_id(name).dtype):
+        raise ValueError(f"its attribute {plain(name)} has no fixed length")
+    return held.attrs[name]
+
+
+def _is_of_any_length(kind: Any) -> bool:
+    import h5py
+
+    words = h5py.check_string_dtype(kind)
+    return words is not None and words.length is None
+
+
 def _looked_at(_: str, held: Any) -> None:
     """Raise for a part of an HDF5 file that is broken: h5py sees it, where the MED library ends the process."""
-    for value in held.attrs.values():
-        if np.size(value) == 0:
+    for name in held.attrs:
+        if np.size(attribute(held, name)) == 0:
             raise ValueError("an attribute of it is empty")
 
 

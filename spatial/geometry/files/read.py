@@ -68,7 +68,9 @@ def read(path: Path) -> MeshFile:
     except InputError:
         raise
     except (Exception, SystemExit) as error:  # meshio prints and exits where it should raise
-        reason = " ".join(said.getvalue().split()) or f"{type(error).__name__} {' '.join(str(error).split())}"
+        reason = said.getvalue().strip() or f"{type(error).__name__} {error}".strip()
+        if not str(error).strip() and not said.getvalue().strip():
+            reason = "it is broken, or not of the format that its ending says"
         raise InputError(f"{path} cannot be read as a mesh: {plain(reason.replace(str(path), path.name))}") from None
 
 
