@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mutated_meshes import LONGEST, Seed, broken_files, outcomes, seeds, table, unreadable, unsound
+from mutated_meshes import LONGEST, Seed, box, broken_files, outcomes, seeds, table, unreadable, unsound
 
 from spatial.geometry.shapes import ball
 
@@ -46,7 +46,8 @@ def lines_again(heading, count):
     return lambda content: re.sub(heading + rb" \d+", heading + b" %d" % count, content, count=1)
 
 
-HUGE = b"9223372036854775807"
+HUGE = 9223372036854775807
+FIRST = box()[1][:4, 0] + 1  # the first points of cells, as MED counts them
 KINDS = {  # what was wrong with each: it hung, ended the process, took all memory, printed, or said bytes of the file
     "waits for the end of nodes": ("mdpa", cut_after(b"Begin Nodes\n"), "ends too early"),
     "waits for a bracket": ("ansys text", lambda content: content[:144], "ends too early"),
@@ -61,20 +62,22 @@ KINDS = {  # what was wrong with each: it hung, ended the process, took all memo
     "names that are none": ("gmsh 4.1 text", replaced(b'Names\n4\n2 1 "', b'Names\n4\n2 1es\n4\n2 1 "'),
                             "PhysicalNames does not hold as many"),
     "cells longer than they say": ("vtk of gmsh", replaced(b"\n3 0 1 4\n", b"\n7 0 1 4\n"), "its cells are not 96 in"),
-    "more numbers in cells": ("vtk 5.1 of meshio", lines_again(rb"CELLS 49", int(HUGE)), "cannot hold"),
+    "more numbers in cells": ("vtk 5.1 of meshio", lines_again(rb"CELLS 49", HUGE), "cannot hold"),
     "no cells": ("vtk text", replaced(b"CELLS ", b"CELLS"), "not one section POINTS, then CELLS"),
     "a version of more digits": ("vtk 5.1 of meshio", replaced(b"Version 5.1", b"Version 5.4294967296"), "the version"),
-    "offsets beyond": ("vtk binary", lambda content: put_in(content.index(b"OFFSETS") + 23, b"\x7f" * 8)(content),
-                       "more points than it holds|cannot be read"),
+    "offsets beyond": ("vtk binary", lambda content: put_in(
+        content.index(b"OFFSETS") + 29, bytes([0, 0, 0, 4]))(content), "more points than it holds"),
     "a packed array without its head": ("vtu of meshio", replaced(b"AQAA", b""), "a file of its size cannot hold"),
     "more cells than the file": ("vtu text", replaced(b'OfCells="48"', b'OfCells="900000000"'), "cannot hold"),
     "cells without points": ("vtu text", replaced(b" 4 8 12", b" 0 8 12"), "fewer than 4 points|cannot be read"),
     "a width below 0": ("pvtu", replaced(b'Components="3"', b'Components="-7.5"'), "is no whole number"),
     "a word with bytes": ("abaqus of gmsh", replaced(b"type=CPS3", b"type=\0\x1b[31mCPS3"), "of type .* which are not"),
-    "a long story": ("avs", replaced(b"tet ", b"1 2 3 tet ", 40), "cannot be read"),
-    "a broken group": ("med", replaced(b"FAMILLE_ZERO", b"FAMILLE\0\0\0\0\0"), ""),
-    "cells with points beyond": ("med of meshio", lambda content: content.replace(
-        np.arange(1, 3, dtype="<i8").tobytes(), np.array([1, 1 << 40], "<i8").tobytes()), ""),
+    "a long story": ("avs", replaced(b"27 48", b"75 48"), "cannot be read"),
+    "an attribute of another name": ("med", replaced(b"ESP\0", b"ESQ\0"), "cannot be read"),
+    "cells with points beyond": ("med of meshio", replaced(FIRST.tobytes(), (FIRST + 1000).tobytes()),
+                                 "cells with points outside 1 to 27"),
+    "an entity of many groups": ("gmsh 4.1 binary", lambda content: put_in(
+        content.index(b"$Entities") + 10 + 32 + 52, b"\0\0\0\x7f")(content), "an entity of it is longer"),
 }
 
 

@@ -350,6 +350,13 @@ def check_gmsh(path: Path, version: float) -> None:
     order = "<" if content[header.end():].startswith(b"\1") else ">"
     _check_physical_names(content)
     with path.open("rb") as file:
+        entities = re.search(rb"\$Entities[ \t\r]*\n", content)
+        if entities:
+            file.seek(entities.end())
+            if is_binary:
+                _walk_binary_entities(file, version, order, kind, len(content))
+            else:
+                _walk_text_entities(file, version)
         for name in ("Nodes", "Elements"):
             starts = [match.end() for match in re.finditer(rf"\${name}[ \t\r]*\n".encode(), content)]
             if not starts:
@@ -372,6 +379,34 @@ def _check_physical_names(content: bytes) -> None:
     good = [re.fullmatch(rb'\s*[0-3]\s+-?\d{1,9}\s+".*"\s*', row) for row in rows]
     if end < start or not re.fullmatch(rb"\s*\d{1,9}\s*", count) or len(good) != int(count) or not all(good):
         raise ValueError("its section PhysicalNames does not hold as many names as it says")
+
+
+def _walk_text_entities(file: IO[bytes], version: float) -> None:
+    """Go past points, curves, surfaces and volumes. Raises ValueError for one that is not as long as it says."""
+    counts = [int(word) for word in file.readline().split()]
+    for dimension, count in zip(range(4), counts, strict=True):
+        for _ in range(count):
+            words = file.readline().split()
+            box = 4 if dimension == 0 and version >= 4.1 else 7
+            needed = box + 1 + int(words[box])
+            if dimension:
+                needed += 1 + int(words[needed])
+            if len(words) != needed:
+                raise ValueError("an entity of it is not as long as it says")
+
+
+def _walk_binary_entities(file: IO[bytes], version: float, order: str, kind: str, end: int) -> None:
+    """Go past points, curves, surfaces and volumes. Raises ValueError for one that is longer than the file."""
+    counts = _numbers(file, order + 4 * kind)
+    for dimension, count in enumerate(counts):
+        for _ in range(count):
+            box = 3 if dimension == 0 and version >= 4.1 else 6
+            file.seek(4 + 8 * box, os.SEEK_CUR)
+            for _ in range(2 if dimension else 1):  # its groups, and what it lies between
+                held, = _numbers(file, order + kind)
+                if file.tell() + 4 * held > end:
+                    raise ValueError("an entity of it is longer than the file")
+                file.seek(4 * held, os.SEEK_CUR)
 
 
 def _walk_text(file: IO[bytes], name: str, version: float) -> None:
