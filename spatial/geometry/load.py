@@ -35,7 +35,7 @@ _FLAT_KINDS = ("vert", "point", "line", "poly_line", "strip", "polygon", "empty"
 @by_annotation
 def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
          regions: str | Sequence[str] | None = None) -> Tetrahedra:
-    """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or any format that meshio reads.
+    """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or most formats that meshio reads.
 
     `unit` is the length of one unit of the file [um]. Prisms, pyramids and hexahedra are split into tetrahedra,
     second-order cells are taken by their corners, and tetrahedra are turned one way. Points nearer than 1e-6 of the

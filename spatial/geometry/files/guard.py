@@ -33,13 +33,14 @@ _LARGEST_BLOCK = 1 << 28  # bytes that are packed together
 _LEAST = 1000  # values that the smallest file may have
 _EMPTY_READS = 100  # at the end of a file, before a reader is taken to wait for what does not come
 
-_LEGACY_COUNTS = re.compile(rb"(?i)\s(?:POINTS|VERTICES|CELLS|CELL_TYPES|CELL_DATA|POINT_DATA|FIELD\s+\S+|METADATA|"
-                            rb"INFORMATION|LOOKUP_TABLE\s+\S+|SCALARS\s+\S+\s+\w+)\s+([-+]?\d+)")
-_LEGACY_ARRAY = re.compile(rb"\s([-+]?\d+)\s+([-+]?\d+)\s+(?:bit|(?:unsigned_|signed_)?char|(?:unsigned_)?short|"
-                           rb"(?:unsigned_)?int|(?:unsigned_)?long|float|double|vtktypeu?int64|vtkidtype|string|"
-                           rb"utf8_string|variant)\s", re.IGNORECASE)
-_LEGACY_SECTIONS = re.compile(rb"(?i)\s(POINTS|CELLS|CELL_TYPES)\s+[-+]?\d")
-_LEGACY_CELLS = re.compile(rb"(?i)\sCELLS\s+([-+]?\d+)\s+([-+]?\d+)(?:[^\n]*\n)?")
+_LEGACY_WORDS = (b"points", b"cells", b"cell_types", b"vertices", b"cell_data", b"point_data", b"field", b"metadata",
+                 b"information", b"lookup_table", b"scalars")
+_LEGACY_COUNT = re.compile(rb"(?:FIELD\s+\S+|LOOKUP_TABLE\s+\S+|SCALARS\s+\S+\s+\w+|\w+)\s+([-+]?\d+)", re.IGNORECASE)
+_LEGACY_SECTION = re.compile(rb"(POINTS|CELLS|CELL_TYPES)\s+[-+]?\d", re.IGNORECASE)
+_LEGACY_CELLS = re.compile(rb"CELLS\s+([-+]?\d+)\s+([-+]?\d+)(?:[^\n]*\n)?", re.IGNORECASE)
+_LEGACY_TYPES = (b"bit", b"char", b"short", b"int", b"long", b"float", b"double", b"vtktype", b"vtkidtype", b"string",
+                 b"variant")
+_LEGACY_ARRAY = re.compile(rb"\s([-+]?\d+)\s+([-+]?\d+)\s+\w*$")
 _XML_COUNTS = re.compile(rb"(?:NumberOf\w+|WholeExtent|Extent)\s*=\s*[\"']\s*([^\"'<>]*)[\"']")
 
 
@@ -156,15 +157,21 @@ def check_legacy_vtk(path: Path) -> None:
     dataset = re.search(rb"(?i)\sDATASET\s+(\w+)", content[:10000])
     if not dataset or dataset.group(1).upper() != b"UNSTRUCTURED_GRID":
         raise ValueError(f"it holds {dataset.group(1).decode() if dataset else 'nothing'}, not an unstructured grid")
-    for match in _LEGACY_COUNTS.finditer(content):
+    small = content.lower()
+    words = sorted(at for word in _LEGACY_WORDS for at in _places(small, word) if content[at - 1:at].isspace())
+    for match in filter(None, (_LEGACY_COUNT.match(content, at) for at in words)):
         _check_count(int(match.group(1)), 8 * len(content), "values")
-    for match in _LEGACY_ARRAY.finditer(content):
-        _check_count(int(match.group(1)), 8 * len(content), "values")
-        _check_count(int(match.group(1)) * int(match.group(2)), 8 * len(content), "values")
-    sections = [match.group(1).upper() for match in _LEGACY_SECTIONS.finditer(content, dataset.start())]
+    for at in (at for word in _LEGACY_TYPES for at in _places(small, word)):
+        sizes = _LEGACY_ARRAY.search(content[max(0, at - 80):at])
+        if sizes:
+            _check_count(int(sizes.group(1)), 8 * len(content), "values")
+            _check_count(int(sizes.group(1)) * int(sizes.group(2)), 8 * len(content), "values")
+    sections = [match.group(1).upper() for match in (_LEGACY_SECTION.match(content, at) for at in words
+                                                     if at > dataset.start()) if match]
     if sections != [b"POINTS", b"CELLS", b"CELL_TYPES"]:
         raise ValueError("it has not one section POINTS, then CELLS, then CELL_TYPES")
-    for match in _LEGACY_CELLS.finditer(content):
+    cells = [match for match in (_LEGACY_CELLS.match(content, at) for at in words) if match]
+    for match in cells:
         _check_count(int(match.group(1)), len(content), "cells")
         _check_count(int(match.group(2)), len(content), "points of cells")
     version = re.match(rb"#\s*vtk\s+DataFile\s+Version\s+(\d)\.\d\s", content, re.IGNORECASE)
@@ -172,8 +179,16 @@ def check_legacy_vtk(path: Path) -> None:
         raise ValueError("it does not begin with the version of its format")
     if int(version.group(1)) < 5:
         is_binary = re.search(rb"(?i)\sBINARY\s", content[:dataset.start() + 1]) is not None
-        for match in _LEGACY_CELLS.finditer(content):
+        for match in cells:
             _check_rows(content, match.end(), int(match.group(1)), int(match.group(2)), is_binary)
+
+
+def _places(content: bytes, word: bytes) -> Iterator[int]:
+    """Where a word is in bytes; for a few words in a large file far faster than a regular expression."""
+    at = content.find(word)
+    while at >= 0:
+        yield at
+        at = content.find(word, at + 1)
 
 
 def _check_rows(content: bytes, start: int, count: int, size: int, is_binary: bool) -> None:
