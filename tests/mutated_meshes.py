@@ -64,7 +64,7 @@ class Outcome:
     kind: str  # "refused", "accepted", or what is wrong
     note: str = ""
     seconds: float = 0.0
-    megabytes: float = 0.0  # by which the most memory that the process held has grown
+    megabytes: float = 0.0  # that the process held at most while it read the file, more than before
 
     @property
     def good(self):
@@ -383,6 +383,8 @@ def judged(path):
         except InputError as error:
             wrong = unreadable(str(error), path)
             kind, note = (wrong, str(error)[:300]) if wrong else ("refused", str(error).replace(str(path), "FILE"))
+            if re.search("MemoryError|[Uu]nable to allocate|bad_alloc", note):
+                kind = "more than 4 GB"  # which it got in no process with a limit
         except Exception as error:
             last = [frame for frame in traceback.extract_tb(error.__traceback__) if "/spatial/" in frame.filename][-1]
             kind, note = "traceback", f"{type(error).__name__}: {error} @ {Path(last.filename).name}:{last.lineno}"
@@ -402,6 +404,13 @@ def _stop(*_):
     raise _TooLong
 
 
+def _most_memory(anew=False):
+    """MB that this process has held at most, from now on if `anew`; ru_maxrss begins with that of its parent."""
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text()).group(1)) / 1024
+
+
 def _child(folder):
     """Read files one after another, and write down of each what became of it."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -414,7 +423,7 @@ def _child(folder):
         path = Seed(name, files).write(folder)
         os.truncate(noise, 0)
         os.write(answers, json.dumps([number]).encode() + b"\n")
-        before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        before, began = _most_memory(anew=True), time.perf_counter()
         try:
             signal.alarm(SECONDS)
             try:
@@ -424,7 +433,7 @@ def _child(folder):
         except _TooLong:
             kind, note = f"more than {SECONDS} s", ""
         took = time.perf_counter() - began
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        grown = _most_memory() - before
         sys.stdout.flush()
         sys.stderr.flush()
         if os.fstat(noise).st_size and kind in ("refused", "accepted"):

@@ -5,6 +5,7 @@ Readers believe what a file says it holds: they make room for it, and go on unti
 
 import base64
 import contextlib
+import glob
 import io
 import itertools
 import os
@@ -30,6 +31,7 @@ _TECPLOT = (".dat", ".tec")
 _PACKED = 100  # values for each byte of a file that may be packed
 _MOST_PACKED = 10_000  # bytes in one, as LZMA and ZLib may do
 _LARGEST_BLOCK = 1 << 28  # bytes that are packed together
+_ROOM, _ROOM_PER_BYTE = 1 << 30, 200  # bytes that reading a file may take, and for each byte of it
 _LEAST = 1000  # values that the smallest file may have
 _EMPTY_READS = 100  # at the end of a file, before a reader is taken to wait for what does not come
 
@@ -89,6 +91,35 @@ def hushed() -> Iterator[None]:
             os.dup2(copy, number)
             os.close(copy)
         os.close(nowhere)
+
+
+@contextlib.contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Within it MemoryError is raised for more memory than files of this size need; not on systems other than Linux."""
+    try:
+        import resource
+
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    size = sum(part.stat().st_size for part in _parts(path))
+    limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([held + _ROOM + _ROOM_PER_BYTE * size, *limits]), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _parts(path: Path) -> set[Path]:
+    """The files that a mesh is in: those of one name, and those that an XDMF file names."""
+    parts = {path, *path.parent.glob(f"{glob.escape(path.stem)}.*")}
+    if path.suffix.lower() in (".xdmf", ".xmf"):
+        named = re.findall(r">\s*([^<>:\n]+?)\s*[:<]", path.read_text(errors="replace"))
+        parts |= {path.parent / name for name in named if len(name) < 1000 and "\0" not in name}
+    return {part for part in parts if part.is_file()}
 
 
 class _AtItsEnd:

@@ -28,6 +28,7 @@ from spatial.geometry.files.guard import (
     hushed,
     pieces_of,
     plain,
+    room_for,
 )
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks, corner_kind, groups_of_numbers
 from spatial.geometry.place import Floats, Ints
@@ -61,12 +62,17 @@ def read(path: Path) -> MeshFile:
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            file = _reader(path)(path)
+            reader = _reader(path)
+            with room_for(path) if reader in _IN_PYTHON else contextlib.nullcontext():
+                file = reader(path)
             for name in (*(group.name for group in file.groups), *file.data, *file.named, *file.others):
                 check_name(name)
             return file
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(f"{path} cannot be read as a mesh: it says that it holds more than a file of its size can, or"
+                         " there is not enough memory for it") from None
     except (Exception, SystemExit) as error:  # meshio prints and exits where it should raise
         reason = said.getvalue().strip() or f"{type(error).__name__} {error}".strip()
         if not str(error).strip() and not said.getvalue().strip():
@@ -484,3 +490,7 @@ def _from_vtk(points: Floats, cells: _Cells, data: dict[str, Any]) -> MeshFile:
     others = {kind for kind, _, _ in cells} - {*SOLIDS, *SHEETS}
     return MeshFile(points, blocks(cells, SOLIDS), blocks(cells, SHEETS), tuple(others), tuple(groups), data,
                     None if cad is None else cad.astype(np.int64))
+
+
+_IN_PYTHON = (_by_meshio, _gmsh_by_meshio, _xdmf, read_exodus)
+"""Readers that raise where there is no memory, and do not end the process."""
