@@ -72,6 +72,8 @@ KINDS = {  # what was wrong with each: it hung, ended the process, took all memo
     "cells without points": ("vtu text", replaced(b" 4 8 12", b" 0 8 12"), "fewer than 4 points|cannot be read"),
     "a width below 0": ("pvtu", replaced(b'Components="3"', b'Components="-7.5"'), "is no whole number"),
     "a word with bytes": ("abaqus of gmsh", replaced(b"type=CPS3", b"type=\0\x1b[31mCPS3"), "of type .* which are not"),
+    "more points than memory": ("ugrid binary", put_in(0, b"\x7f"), "says that it holds more than a file of its size can"),
+    "a set of very many": ("abaqus with sets", replaced(b"\n1, 20, 1\n", b"\n1, 300000000, 1\n"), "from 1 to 300000000"),
     "a long story": ("avs", replaced(b"27 48", b"75 48"), "cannot be read"),
     "an attribute of another name": ("med", replaced(b"ESP\0", b"ESQ\0"), "cannot be read"),
     "cells with points beyond": ("med of meshio", replaced(FIRST.tobytes(), (FIRST + 1000).tobytes()),
