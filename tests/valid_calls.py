@@ -269,7 +269,7 @@ MEANT: Mapping[tuple[str, str, str], str] = {
        ("unbuffered", "excess_buffer", "rapid_buffer", "linear")},
     **{(name, "absorbing", "wrong shape"): "element 1, several times" for name in
        ("escape_times", "mean_escape_time", "slowest_decay")},
-    ("transfer", "step", "-1"): "a step down",
+    ("transfer", "step", "-1"): "a step down", ("bound_at", "calcium", "wrong shape"): "Ca2+ at several places",
     **{("transfer", "frequency", bad): "any frequency" for bad in ("-1", "0", "wrong shape")},
     **{(name, "sensitivity", "wrong shape"): "two outputs, three parameters" for name in ("rank", "unseen")},
     ("strength", "current", "-1"): "inward", ("strength", "valence", "-1"): "an anion",

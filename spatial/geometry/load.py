@@ -10,6 +10,7 @@ from spatial.checks import InputError, Unusual, by_annotation, positive
 from spatial.geometry.cut_faces import CUT_FACE, CutPlane, cut_name, without_cut_faces
 from spatial.geometry.files.announced import cells_announced
 from spatial.geometry.files.cells import merged, split, triangles_of, turned, worth_keeping
+from spatial.geometry.files.guard import plain
 from spatial.geometry.files.others import FILL_IT
 from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
@@ -50,7 +51,7 @@ _FLAT_KINDS = ("vert", "point", "line", "poly_line", "strip", "polygon", "empty"
 def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | None = None,
          regions: str | Sequence[str] | None = None, cut: str = SEALED,
          most_elements: float = MOST_ELEMENTS) -> Tetrahedra:
-    """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or any format that meshio reads.
+    """The mesh of a file of Gmsh, MED, Abaqus, Exodus, VTK (.vtu, .vtk), XDMF, or most formats that meshio reads.
 
     `unit` is the length of one unit of the file [um]. Prisms, pyramids and hexahedra are split into tetrahedra,
     second-order cells are taken by their corners, and tetrahedra are turned one way. Points nearer than 1e-6 of the
@@ -82,9 +83,12 @@ def load(path: str | Path, unit: float = um, names: Mapping[int | str, str] | No
     if cut not in (SEALED, MEMBRANE):
         raise InputError(f"load: cut is {cut!r}; it must be {SEALED!r} or {MEMBRANE!r}; to open cut faces load them as "
                          f"{SEALED!r} and join a stump to the places of the mesh by geometry.stump.with_stump")
-    mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions, most_elements, seal=cut == SEALED)
+    try:
+        mesh, notes = _loaded(Path(path), unit, dict(names or {}), regions, most_elements, seal=cut == SEALED)
+    except InputError as error:
+        raise InputError(plain(str(error))) from None
     for note in notes:
-        warnings.warn(note, MeshNote, stacklevel=3)
+        warnings.warn(plain(note), MeshNote, stacklevel=3)
     return mesh
 
 

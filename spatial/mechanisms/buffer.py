@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from spatial import checks
 from spatial.checks import arguments, sized
-from spatial.geometry.place import Floats, Place
+from spatial.geometry.place import Place
 from spatial.model import Concentrations, Gains, Reaction, Species
 from spatial.units import s, uM
 
@@ -37,11 +40,12 @@ class Buffer:
 
 
 @arguments(not_negative=("calcium", "total"), above_zero=("K",))
-def bound_at(calcium: Floats | float, total: float, K: float) -> Any:
+def bound_at(calcium: ArrayLike, total: float, K: float) -> Any:
     """Bound buffer in equilibrium with Ca2+ [uM], of `total` with dissociation constant `K` [uM].
 
     It is a number, or an array of the shape of the concentrations of Ca2+.
     """
+    calcium = np.asarray(calcium)[()]
     return total * calcium / (calcium + K)
 
 

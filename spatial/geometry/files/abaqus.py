@@ -22,6 +22,7 @@ _SHEET = re.compile(r"(?:DS|S|STRI|CPS|CPE|M3D|SFM3D|R3D|DC2D|AC2D)(\d)")
 _SHEETS = {3: "triangle", 6: "triangle", 4: "quad", 8: "quad"}
 _LINE_OR_POINT = re.compile(r"[TBR]3D\d|B[23]\d|[TR]2D\d|R3D2|DC1D\d|MASS|ROTARYI|SPRING|DASHPOT|CONN|PIPE|FRAME")
 _GENERATORS = ("NGEN", "NFILL", "NCOPY", "NMAP", "ELGEN", "ELCOPY", "SYSTEM")
+_HIGHEST = 100_000_000  # the largest number of an element that a set can be made of
 _VOLUME = re.compile(r"Volume(\d+)")  # the sets that Gmsh makes of its CAD volumes
 
 
@@ -153,6 +154,9 @@ def _members(section: _Section) -> list[str | Ints]:
     """The numbers of elements, and the names of other sets, in a set."""
     if "GENERATE" in section.says:
         rows = [[int(word) for word in line.strip(" ,").split(",")] for line in section.lines]
+        for first, last in (row[:2] for row in rows):
+            if not 0 <= first <= last <= _HIGHEST:
+                raise ValueError(f"a set of it is made of the elements from {first} to {last}")
         return [np.arange(row[0], row[1] + 1, row[2] if len(row) > 2 else 1) for row in rows]
     words = [word.strip() for line in section.lines for word in line.split(",") if word.strip()]
     numbers = [int(word) for word in words if word.isdigit()]

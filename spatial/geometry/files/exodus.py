@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spatial.geometry.files.guard import attribute
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks
 from spatial.geometry.place import Ints
 
@@ -60,7 +61,7 @@ def _variables(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _elements(connect: Any) -> tuple[str, Ints]:
     """The kind of the elements of a block, and their points counted from 0."""
-    given = connect.attrs["elem_type"] if hasattr(connect, "attrs") else connect.elem_type
+    given = attribute(connect, "elem_type") if hasattr(connect, "attrs") else connect.elem_type
     name = _text(given).upper()
     rows = np.asarray(connect[:], np.int64) - 1
     plain = name.rstrip("0123456789")

@@ -74,9 +74,12 @@ class MeshFile:
 
 
 def blocks(cells: Iterable[tuple[str, int, Ints]], known: Mapping[str, int]) -> tuple[Block, ...]:
-    """The blocks of known kinds among (kind, order, points of each cell)."""
-    return tuple(Block(kind, np.asarray(points)[:, :known[kind]].astype(np.int64), order > 1)
-                 for kind, order, points in cells if kind in known and len(points))
+    """The blocks of known kinds among (kind, order, points of each cell). Raises ValueError for too few points."""
+    chosen = [(kind, order, np.asarray(points)) for kind, order, points in cells if kind in known and len(points)]
+    for kind, _, points in chosen:
+        if points.ndim != 2 or points.shape[1] < known[kind]:
+            raise ValueError(f"a {kind} of it has fewer than {known[kind]} points")
+    return tuple(Block(kind, points[:, :known[kind]].astype(np.int64), order > 1) for kind, order, points in chosen)
 
 
 def corner_kind(name: str) -> str:

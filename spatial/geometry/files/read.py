@@ -16,6 +16,20 @@ import numpy as np
 from spatial.checks import InputError
 from spatial.geometry.files.abaqus import read_abaqus
 from spatial.geometry.files.exodus import read_exodus
+from spatial.geometry.files.guard import (
+    check_format,
+    check_gmsh,
+    check_legacy_vtk,
+    check_med,
+    check_name,
+    check_tetgen,
+    check_xml_vtk,
+    ending_file,
+    hushed,
+    pieces_of,
+    plain,
+    room_for,
+)
 from spatial.geometry.files.others import check_is_mesh, unknown_ending
 from spatial.geometry.files.raw import SHEETS, SOLIDS, Group, MeshFile, blocks, corner_kind, groups_of_numbers
 from spatial.geometry.place import Floats, Ints
@@ -35,25 +49,38 @@ _VTK_KINDS = {10: "tetra", 11: "voxel", 12: "hexahedron", 13: "wedge", 14: "pyra
               21: "line", 35: "line", 36: "polygon", 68: "line", 75: "line"}
 _IN_ROWS = {"voxel": ("hexahedron", [0, 1, 3, 2, 4, 5, 7, 6]), "pixel": ("quad", [0, 1, 3, 2])}
 
+_MAY_WAIT = {".mdpa": ("mdpa", True), ".post": ("permas", False), ".dato": ("permas", False), ".msh": ("ansys", True),
+             ".bdf": ("nastran", False), ".fem": ("nastran", False), ".nas": ("nastran", False)}
+"""Formats whose readers in meshio may wait forever for the rest of a file, and whether they read bytes."""
+
 
 def read(path: Path) -> MeshFile:
     """The content of a mesh file. Raises `InputError` for what cannot be read."""
     if not path.is_file():
         raise InputError(f"there is no mesh file {path}")
     check_is_mesh(path)
+    check_format(path)
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _reader(path)(path)
+            reader = _reader(path)
+            with room_for(path) if reader in _IN_PYTHON else contextlib.nullcontext():
+                file = reader(path)
+            for name in (*(group.name for group in file.groups), *file.data, *file.named, *file.others):
+                check_name(name)
+            return file
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(f"{path} cannot be read as a mesh: it says that it holds more than a file of its size can, or"
+                         " there is not enough memory for it") from None
     except (Exception, SystemExit) as error:  # meshio prints and exits where it should raise
         kind = "" if isinstance(error, ValueError) and str(error) else f"{type(error).__name__} "
-        reason = " ".join(said.getvalue().split()) or f"{kind}{' '.join(str(error).split())}".strip()
-        if not str(error) and not said.getvalue():  # an assertion of a reader
-            reason = f"its content is not what the format {path.suffix} has ({reason})"
-        raise InputError(f"{path} cannot be read as a mesh: {reason}") from None
+        reason = said.getvalue().strip() or f"{kind}{error}".strip()
+        if not str(error).strip() and not said.getvalue().strip():
+            reason = f"it is broken, or its content is not what the format {path.suffix} has"
+        raise InputError(f"{path} cannot be read as a mesh: {plain(reason.replace(str(path), path.name))}") from None
 
 
 def _reader(path: Path) -> Callable[[Path], MeshFile]:
@@ -96,11 +123,14 @@ def _physical_names(path: Path) -> dict[tuple[int, int], str]:
 def _by_gmsh(path: Path) -> MeshFile:
     """A file that gmsh opens; an open session of the user's keeps its models."""
     if path.suffix.lower() == ".med":
-        _check_hdf5(path)
+        check_med(path)
+    else:
+        check_gmsh(path, _gmsh_version(path))
     names = _physical_names(path) if path.suffix == ".msh" else {}
     with gmsh_session(path.stem) as gmsh:
         views, models, own = set(gmsh.view.getTags()), gmsh.model.list(), gmsh.model.getCurrent()
-        gmsh.merge(str(path))
+        with hushed():
+            gmsh.merge(str(path))
         tags, coordinates, _ = gmsh.model.mesh.getNodes()
         solids, solid_tags, solid_groups, cad = _entities(gmsh, 3, tags)
         sheets, _, sheet_groups, _ = _entities(gmsh, 2, tags)
@@ -117,14 +147,6 @@ def _by_gmsh(path: Path) -> MeshFile:
     return MeshFile(coordinates.reshape(-1, 3), blocks(solids, SOLIDS), blocks(sheets, SHEETS), tuple(others),
                     (*solid_groups, *sheet_groups), data, cad,
                     tuple(name for (dimension, _), name in names.items() if dimension == 3))
-
-
-def _check_hdf5(path: Path) -> None:
-    """Raise ValueError for a file that is no HDF5, of which the MED library would print its own words."""
-    import h5py
-
-    if not h5py.is_hdf5(path):
-        raise ValueError("it is no HDF5 file, as MED files are")
 
 
 def _entities(gmsh: Any, dimension: int, tags: Ints) -> tuple[_Cells, Ints, list[Group], Ints]:
@@ -225,7 +247,15 @@ def _by_meshio(path: Path, names: Mapping[tuple[int, int], str] | None = None) -
 
     if not any(path.name.lower().endswith(ending) for ending in meshio.extension_to_filetypes):
         raise ValueError(unknown_ending(path))
-    return _from_meshio(meshio.read(path), names)
+    if path.suffix.lower() in (".node", ".ele"):
+        check_tetgen(path)
+    kind, binary = _MAY_WAIT.get(path.suffix.lower(), ("", False))
+    if kind == "ansys" and _gmsh_version(path):
+        kind = ""
+    if not kind:
+        return _from_meshio(meshio.read(path), names)
+    with ending_file(path, binary) as file:
+        return _from_meshio(meshio.read(file, kind), names)
 
 
 def _from_meshio(file: Any, names: Mapping[tuple[int, int], str] | None = None) -> MeshFile:
@@ -369,21 +399,28 @@ def _by_vtk(path: Path) -> MeshFile:
     from vtkmodules import vtkIOLegacy, vtkIOXML
 
     if path.suffix.lower() == ".vtk":
+        check_legacy_vtk(path)
         reader = vtkIOLegacy.vtkGenericDataObjectReader()
         reader.ReadAllScalarsOn()
         reader.ReadAllFieldsOn()
-    elif path.suffix.lower() == ".pvtu":
-        reader = vtkIOXML.vtkXMLPUnstructuredGridReader()
-    else:
-        reader = vtkIOXML.vtkXMLUnstructuredGridReader()
+        return _from_vtk(*_vtk_grid(_vtk_output(reader, path)))
+    check_xml_vtk(path)
+    if path.suffix.lower() == ".vtu":
+        return _from_vtk(*_vtk_grid(_vtk_output(vtkIOXML.vtkXMLUnstructuredGridReader(), path)))
+    for piece in pieces_of(path):  # VTK goes on without a piece that it cannot read
+        check_xml_vtk(piece)
+        _vtk_output(vtkIOXML.vtkXMLUnstructuredGridReader(), piece)
+    return _from_vtk(*_vtk_grid(_vtk_output(vtkIOXML.vtkXMLPUnstructuredGridReader(), path)))
+
+
+def _vtk_output(reader: Any, path: Path) -> Any:
     with _vtk_errors():
         reader.SetFileName(str(path))
         reader.Update()
         grid = reader.GetOutput()
     if grid is None or not grid.IsA("vtkUnstructuredGrid"):
         raise ValueError(f"it holds {grid.GetClassName() if grid else 'nothing'}, not an unstructured grid")
-    points, cells, data = _vtk_grid(grid)
-    return _from_vtk(points, cells, data)
+    return grid
 
 
 @contextlib.contextmanager
@@ -426,6 +463,8 @@ def _vtk_grid(grid: Any) -> tuple[Floats, _Cells, dict[str, Any]]:
     ghost = data.pop("vtkGhostType", np.zeros(len(types), np.uint8))
     kept = np.flatnonzero(ghost == 0)
     sizes = np.diff(offsets)
+    if len(sizes) != len(types) or offsets[0] < 0 or sizes.min() < 0 or offsets[-1] > len(connectivity):
+        raise ValueError("its cells have more points than it holds")
     cells = list[tuple[str, int, Ints]]()
     order = list[Ints]()
     for kind, size in np.unique(np.column_stack([types, sizes])[kept], axis=0).tolist():
@@ -456,3 +495,7 @@ def _from_vtk(points: Floats, cells: _Cells, data: dict[str, Any]) -> MeshFile:
     others = {kind for kind, _, _ in cells} - {*SOLIDS, *SHEETS}
     return MeshFile(points, blocks(cells, SOLIDS), blocks(cells, SHEETS), tuple(others), tuple(groups), data,
                     None if cad is None else cad.astype(np.int64))
+
+
+_IN_PYTHON = (_by_meshio, _gmsh_by_meshio, _xdmf, read_exodus)
+"""Readers that raise where there is no memory, and do not end the process."""
