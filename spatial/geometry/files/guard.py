@@ -24,7 +24,7 @@ from spatial.geometry.files.others import FILL_IT
 LONGEST = 600
 """Characters that a message about a file has, which may show what the file or its reader says."""
 
-LONGEST_NAME = 100
+LONGEST_NAME = 300
 """Characters that the name of a group or of data may have."""
 
 _SURFACES = {".ply": "PLY", ".stl": "STL", ".obj": "OBJ", ".off": "OFF", ".wkt": "WKT", ".svg": "SVG"}
