@@ -197,3 +197,10 @@ def test_points_among_cells_at_one_position_have_no_nearest() -> None:
 def test_a_store_larger_than_its_cell_is_refused() -> None:
     with pytest.raises(InputError, match=r"with_store: volume_ratio is 18.5; it is a part of the whole, at most 1"):
         with_store(Mesh.of(grid("cytosol", (0, 0, 0), (1, 1, 1), 0.5)), volume_ratio=18.5)
+
+
+@pytest.mark.parametrize(("flux", "is_told"), [(3e6, True), (3.0, False)])
+def test_what_rises_far_above_its_own_scale_is_named(flux: float, is_told: bool) -> None:
+    a = Species("a", BRICKS, D=100.0, scale=10.0)
+    assert ("times its scale, 10; is what makes it in the right unit" in said_of(Injection(BRICKS, a, flux), also=(a,))
+            ) == is_told

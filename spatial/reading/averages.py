@@ -44,6 +44,9 @@ class Averages:
                                           _FAR * self._first[species]):
                 yield (f"{said} on average, {highest / compared.parameter:.2g} times {compared.name}, "
                        f"{compared.parameter:g}; is what makes it in the right unit?")
+            elif species.scale and species.D > 0 and highest > _FAR * max(species.scale, self._first[species]):
+                yield (f"{said} on average, {highest / species.scale:.2g} times its scale, {species.scale:g}; is what "
+                       "makes it in the right unit, or its scale?")
             elif species.unit == "uM" and species.D > 0 and highest > MOST > self._first[species]:
                 yield f"{said} uM on average, more than {MOST:g} uM; is what makes it in the right unit?"
 
