@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
-from spatial.geometry.cut_faces import CUT_FACE, CutPlane, cut_name, without_cut_faces
+from spatial.geometry.cut_faces import CUT_FACE, CutPlane, among, cut_name, without_cut_faces
 from spatial.geometry.files.announced import cells_announced
 from spatial.geometry.files.cells import merged, split, triangles_of, turned, worth_keeping
 from spatial.geometry.files.others import FILL_IT
-from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
+from spatial.geometry.files.raw import SHEETS, SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
 from spatial.geometry.files.regions import labels_of, named_regions
-from spatial.geometry.files.sound import check_cells, check_surface, without_strays
+from spatial.geometry.files.sound import check_cells, check_surface, said_of_pinches, without_strays
 from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
@@ -136,7 +136,10 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str], choice: str | 
     groups = _surfaces(file, triangles, of_sheet, np.unique(cells))
     points, cells = used_points(points, cells)
     found = membranes(points, cells, region, regions)
-    notes += [*said, *([dropped] if dropped else [])]
+    places = list(dict.fromkeys(each.place for each in regions))
+    place = np.array([places.index(each.place) for each in regions])[region]
+    notes += said_of_pinches(points, cells, place, places)
+    notes += [*said, *([dropped] if dropped else []), *_without_walls(file, groups, found, len(points))]
     if seal:
         found, cut = sealed_membranes(points, found, groups, regions)
         notes += cut
@@ -262,6 +265,21 @@ def _surfaces(file: MeshFile, triangles: Ints, sheets: Ints, used: Ints) -> dict
             known = found.get(group.name, np.zeros((0, 3), np.int64))
             found[group.name] = np.concatenate([known, np.searchsorted(used, chosen)])
     return found
+
+
+def _without_walls(file: MeshFile, groups: dict[str, Ints], found: dict[str, Ints], points: int) -> list[str]:
+    """What to say of named groups of sheets of which some are no wall: neither between places nor around them."""
+    walls = np.concatenate([np.zeros((0, 3), np.int64), *found.values()])
+    sheets = np.repeat([SHEETS[block.kind] - 2 for block in file.sheets], [len(block.corners) for block in file.sheets])
+    said = list[str]()
+    for name, triangles in groups.items():
+        alike = [group.cells for group in file.groups if group.dimension == 2 and group.name == name]
+        held = sum(int(sheets[cells].sum()) for cells in alike)
+        lost = held - int(among(triangles, walls, points).sum())
+        if lost:
+            said.append(f"{lost} of {held} triangles in group {name!r} are no face between two places or around one, "
+                        "and are left out")
+    return said
 
 
 def sealed_membranes(points: Floats, found: dict[str, Ints], groups: dict[str, Ints],
