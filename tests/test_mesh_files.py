@@ -182,6 +182,18 @@ def test_a_region_is_not_called_two_things(tmp_path):
     assert load(path, names={"cytosol": "ecs", 1: "ecs"}).place_names == ["ecs", "er"]
 
 
+def test_membranes_that_are_called_after_regions_follow_their_new_names(tmp_path):
+    """So that a mesh that was saved under wrong names is mended by the right ones, as if it never had others."""
+    path = others.by_vtk(tmp_path / "m.vtu", {"region": LABEL})
+    wrong, right = {1: "er", 2: "cytosol"}, {1: "cytosol", 2: "er"}
+    expected = load(path, names=right).membranes
+    save(load(path, names=wrong), tmp_path / "wrong.msh")
+    mended = load(tmp_path / "wrong.msh", names=right).membranes
+    assert set(mended) == set(expected) == {"er membrane", "plasma membrane"}
+    assert {name: len(triangles) for name, triangles in mended.items()} == {
+        name: len(triangles) for name, triangles in expected.items()}
+
+
 def test_triangles_of_a_group_that_are_no_wall_are_told(tmp_path):
     outer = others.walls()[1]
     data = [np.ones(len(CELLS), np.int32), np.repeat(np.array([5, 6], np.int32), [len(outer), 3])]
