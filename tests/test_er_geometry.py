@@ -12,6 +12,7 @@ from spatial._engine.methods.tolerance import Tolerance
 from spatial._engine.operators.diffusion import stiffness
 from spatial._engine.system.assembly import assemble
 from spatial.checks import InputError
+from spatial.geometry.cropped import cropped
 from spatial.geometry.discretise import discretise
 from spatial.geometry.junctions import JUNCTIONS, distances, with_junctions, with_junctions_at
 from spatial.geometry.load import load
@@ -390,6 +391,17 @@ def test_the_er_of_real_processes_is_filled_piece_by_piece(name):
     assert mesh["er"].total == pytest.approx(volume, rel=1e-9)
     assert set(mesh["er membrane"].touches) == {"er", "cytosol"}
     assert set(with_junctions(mesh)[JUNCTIONS].touches) == {"er", "cytosol", "plasma membrane", "er membrane"}
+
+
+def test_a_box_that_cuts_a_void_open_is_told():
+    hollow = cytosol_with_voids(*VOIDS["apart"])
+    low, high = hollow.points.min(axis=0), hollow.points.max(axis=0)
+    whole = np.column_stack([low - 1, high + 1]).ravel().tolist()
+    assert not any("er membrane" in words for words in cropped(hollow, whole)[1])
+    er = hollow.points[hollow.membranes["er membrane"]]
+    _, said = cropped(hollow, [float(er[..., 0].mean()), *whole[1:]], largest=True)
+    assert "'er membrane': surface" in said[-1]
+    assert "cut beside it, or fill it before" in said[-1]
 
 
 def test_what_cannot_be_filled_is_named():

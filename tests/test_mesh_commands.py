@@ -3,6 +3,7 @@
 import sys
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 
 import meshio
 import numpy as np
@@ -171,6 +172,18 @@ def test_regions_survive_another_format(halves, tmp_path, ending, capsys):
         back = load(tmp_path / f"out.{ending}", names={} if by_name else names_of(named))
     assert volumes(back) == pytest.approx(volumes(load(halves, names=names_of(named))), rel=1e-5)
     assert by_name == (ending in ("inp", "med", "msh"))
+
+
+def test_another_format_tells_which_cut_faces_become_membrane(tmp_path, capsys):
+    cut = tmp_path / "cut.msh"
+    cylinder_file = Path(__file__).resolve().parents[1] / "meshes" / "cylinder.msh"
+    succeed("mesh", "cut", cylinder_file, cut, "--box", 0, 1, -1, 1, -1, 1)
+    capsys.readouterr()
+    succeed("mesh", "convert", cut, tmp_path / "cut.vtu")
+    said = capsys.readouterr().out
+    assert "reading makes 'cut face' of 0.1913 um^2, 'plasma membrane' of 1.853 um^2, not 'cut face' of" in said
+    succeed("mesh", "convert", cylinder_file, tmp_path / "whole.vtu")
+    assert "found again" not in capsys.readouterr().out  # its ends have names
 
 
 @pytest.mark.parametrize(("ending", "message"), [

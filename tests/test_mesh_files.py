@@ -162,6 +162,8 @@ def test_one_says_which_numbers_or_groups_are_the_regions(tmp_path):
     (gmsh(WITHIN, 4.1, False), "in both groups 'er' and 'cytosol' are taken for 'er', which lies within the other"),
     (gmsh({}, 4.1, False), "its regions are its CAD volumes, 1, 2, 3, for it has no groups of volumes"),
     (in_vtk("m.vtu", {"rank": LABEL}), "its cell data 'rank' is not taken for its regions; if it numbers these, pass"),
+    (in_vtk("m.vtu", {"region": LABEL + 0.5}), "its cell data 'region' is not taken for its regions, for these would"),
+    (in_vtk("m.vtu", {"Material": np.arange(len(CELLS))}), "'Material' is not taken for its regions, for these would"),
     (gmsh({(2, "er"): [2]}, 4.1, False, save_all=True), "588 of 750 cells are in no group; they are the region of"),
 ])
 def test_what_is_chosen_is_said(tmp_path, write, message):
@@ -172,6 +174,48 @@ def test_what_is_chosen_is_said(tmp_path, write, message):
 @pytest.mark.parametrize("write", [gmsh(TWO, 4.1, False), in_vtk("m.vtu", {"region": LABEL})])
 def test_what_is_plain_is_not_said(tmp_path, write):
     assert quietly(write(tmp_path))[1] == []
+
+
+def test_a_region_is_not_called_two_things(tmp_path):
+    path = others.by_gmsh(tmp_path / "m.msh", TWO)
+    refused(path, "region 1, 'cytosol', is called both 'er' and 'ecs'", names={"cytosol": "er", 1: "ecs"})
+    assert load(path, names={"cytosol": "ecs", 1: "ecs"}).place_names == ["ecs", "er"]
+
+
+def test_membranes_that_are_called_after_regions_follow_their_new_names(tmp_path):
+    """So that a mesh that was saved under wrong names is mended by the right ones, as if it never had others."""
+    path = others.by_vtk(tmp_path / "m.vtu", {"region": LABEL})
+    wrong, right = {1: "er", 2: "cytosol"}, {1: "cytosol", 2: "er"}
+    expected = load(path, names=right).membranes
+    save(load(path, names=wrong), tmp_path / "wrong.msh")
+    mended = load(tmp_path / "wrong.msh", names=right).membranes
+    assert set(mended) == set(expected) == {"er membrane", "plasma membrane"}
+    assert {name: len(triangles) for name, triangles in mended.items()} == {
+        name: len(triangles) for name, triangles in expected.items()}
+
+
+def test_triangles_of_a_group_that_are_no_wall_are_told(tmp_path):
+    outer = others.walls()[1]
+    data = [np.ones(len(CELLS), np.int32), np.repeat(np.array([5, 6], np.int32), [len(outer), 3])]
+    sheets = np.concatenate([outer, outer[:3] + len(POINTS)])  # the last lie on points of their own
+    meshio.Mesh(np.concatenate([POINTS, POINTS]), [("tetra", CELLS), ("triangle", sheets)],
+                cell_data={"gmsh:physical": data, "gmsh:geometrical": data},
+                field_data={"rim": np.array([5, 2]), "septum": np.array([6, 2])}).write(tmp_path / "m.msh", "gmsh22")
+    mesh, said = quietly(tmp_path / "m.msh")
+    assert len(mesh.membranes["rim"]) == len(outer)
+    assert said == [f"{tmp_path / 'm.msh'}: 3 of 3 triangles in group 'septum' are no face between two places or "
+                    "around one, and are left out"]
+
+
+@pytest.mark.parametrize(("apart", "points"), [((0, 1), 6), ((0, 1, 2), 1)])
+def test_pieces_that_meet_in_an_edge_or_a_point_are_told(tmp_path, apart, points):
+    """On a lattice of 6 points along each edge of the cube; two bricks from opposite corners reach its middle."""
+    side = POINTS[CELLS].mean(axis=1)[:, list(apart)] - 0.4
+    pieces = (side < 0).all(axis=1) | (side > 0).all(axis=1)
+    path = others.by_vtk(tmp_path / "m.vtu", {"region": np.where(pieces, 1, 2)})
+    _, said = quietly(path, names={1: "cytosol", 2: "ecs"})
+    assert any(f"'cytosol' has pieces that share no face, yet {points} of their points" in words for words in said)
+    assert sum("share no face" in words for words in said) == (2 if len(apart) == 2 else 1)
 
 
 @pytest.mark.parametrize("version", [2.2, 4.1])

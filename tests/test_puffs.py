@@ -12,6 +12,7 @@ import pytest
 from test_cli import refused, succeed
 
 from spatial._engine.methods.tolerance import Tolerance
+from spatial.analysis.microscope import Movie
 from spatial.geometry.load import load
 from spatial.geometry.shapes import ball
 from spatial.geometry.surfaces import ER_MEMBRANE
@@ -21,7 +22,7 @@ from spatial.mechanisms.serca import SERCA
 from spatial.observe.probes import mean, peak, total
 from spatial.output.movies import read_tiff
 from spatial.scenarios.puffs.model import CHANNELS, Puffs, furnished, puffs
-from spatial.scenarios.puffs.report import microscope_over, observe
+from spatial.scenarios.puffs.report import _write_movie, microscope_over, observe
 from spatial.scenarios.puffs.settings import PuffSettings
 from spatial.simulate import FewMolecules, simulate
 
@@ -190,6 +191,17 @@ def test_a_run_leaves_all_its_files(gl, tmp_path, capsys):
     frames, pixel, interval = read_tiff(tmp_path / "a" / "movie.tif")
     assert (len(frames), pixel, interval) == (3, pytest.approx(0.1), pytest.approx(0.01))
     assert max(summary["largest relative drift"].values()) < 1e-12
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_movie_of_one_frame_is_a_movie(tmp_path, count):
+    times = 0.005 + 0.01 * np.arange(count)
+    frames = np.full((count, 3, 4), 120, np.uint16)
+    _write_movie(tmp_path, Movie(frames, times, pixel=0.1, ground=20.0))
+    pages, _, interval = read_tiff(tmp_path / "movie.tif")
+    assert np.array_equal(pages, frames)
+    assert interval == 0.01
+    assert not np.load(tmp_path / "dff.npy").any()
 
 
 def test_a_mesh_without_er_is_refused(gl, tmp_path, capsys):

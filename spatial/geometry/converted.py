@@ -4,6 +4,7 @@ import contextlib
 import io
 import shlex
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from spatial.geometry.files.raw import MeshNote
 from spatial.geometry.files.words import words_of
 from spatial.geometry.load import load, save
 from spatial.geometry.place import Floats
-from spatial.geometry.tetrahedra import Tetrahedra
+from spatial.geometry.tetrahedra import Tetrahedra, triangle_areas
 
 _SURFACES = (".stl", ".obj", ".ply", ".off", ".svg", ".wkt", ".vtp")
 _SEVERAL_FILES = (".node", ".ele")
@@ -71,23 +72,39 @@ def _write(tetrahedra: Tetrahedra, path: Path, ending: str) -> None:
 
 def _kept(tetrahedra: Tetrahedra, path: Path) -> list[str]:
     """What the file does not keep. Raises `InputError` where its regions are not those of the mesh."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MeshNote)
-        warnings.simplefilter("ignore", Unusual)
-        try:
-            back = load(path, cut="membrane")
-        except InputError as error:
-            raise InputError(f"the format {path.suffix} does not keep this mesh: {error}; take .msh, .vtu or .med"
-                             ) from None
+    try:
+        back = _read_again(path)
+    except InputError as error:
+        raise InputError(f"the format {path.suffix} does not keep this mesh: {error}; take .msh, .vtu or .med"
+                         ) from None
     before, after = _volumes(tetrahedra), _volumes(back)
     if before.shape != after.shape or (np.abs(before - after) > _SAME * before).any():
         raise InputError(f"the format {path.suffix} does not keep the {len(before)} regions of this mesh; take .msh, "
                          ".vtu or .med")
-    lost = [f"its membranes ({', '.join(tetrahedra.membranes)}) are not written; they are found again by the regions"]
+    words: dict[int | str, str] = {k + 1: words_of(region) for k, region in enumerate(tetrahedra.regions)}
+    lost = list[str]()
     if back.regions != tetrahedra.regions:
-        pairs = " ".join(shlex.quote(f"{k + 1}={words_of(region)}") for k, region in enumerate(tetrahedra.regions))
+        pairs = " ".join(shlex.quote(f"{number}={name}") for number, name in words.items())
         lost.append(f"its regions are kept as numbers; read it with --names \"{pairs}\"")
-    return lost
+        back = _read_again(path, words)
+    own, found = _areas(tetrahedra), _areas(back)
+    again = "they are found again by the regions" if own == found else f"reading makes {found}, not {own}"
+    return [f"its membranes ({', '.join(tetrahedra.membranes)}) are not written; {again}", *lost]
+
+
+def _read_again(path: Path, names: Mapping[int | str, str] | None = None) -> Tetrahedra:
+    """The mesh that was written, as one loads it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MeshNote)
+        warnings.simplefilter("ignore", Unusual)
+        return load(path, names=names)
+
+
+def _areas(tetrahedra: Tetrahedra) -> str:
+    """The membranes and cut faces of a mesh with their areas, to be shown."""
+    areas = {name: float(triangle_areas(tetrahedra.points, triangles).sum())
+             for name, triangles in tetrahedra.membranes.items()}
+    return ", ".join(f"{name!r} of {area:.4g} um^2" for name, area in sorted(areas.items()))
 
 
 def _volumes(tetrahedra: Tetrahedra) -> Floats:

@@ -9,7 +9,7 @@ from spatial.geometry.cut_faces import cut_name
 from spatial.geometry.files.sound import without_strays
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
-from spatial.geometry.surfaces import membranes
+from spatial.geometry.surfaces import ER_MEMBRANE, membranes, void_volumes
 from spatial.geometry.tetrahedra import Tetrahedra, face_pairs, triangle_keys
 
 
@@ -41,8 +41,19 @@ def cropped(tets: Tetrahedra, box: Sequence[float], largest: bool = False) -> tu
     found = membranes(points, cells, region, regions)
     named = _as_before(tets, found, numbers, sealed="ecs" not in tets.place_names)
     said = [f"{len(cells)} of {len(tets.cells)} cells have their centres in the box; no cell is divided, so the new "
-            "hull is ragged, and larger than the faces of the box"]
-    return Tetrahedra(points, cells, region.astype(np.int64), regions, named), [*said, *([dropped] if dropped else [])]
+            "hull is ragged, and larger than the faces of the box", *([dropped] if dropped else [])]
+    if "er" not in tets.place_names and ER_MEMBRANE in named:
+        said += _said_of_voids(points, named[ER_MEMBRANE])
+    return Tetrahedra(points, cells, region.astype(np.int64), regions, named), said
+
+
+def _said_of_voids(points: Floats, triangles: Ints) -> list[str]:
+    """What to say where the ER is voids, and the box cuts through one."""
+    try:
+        void_volumes(points, triangles)
+    except InputError as error:
+        return [f"{ER_MEMBRANE!r}: {error}; as it is, nothing that needs the volume of the ER runs on this mesh"]
+    return []
 
 
 def _corners(box: Sequence[float]) -> tuple[Floats, Floats]:

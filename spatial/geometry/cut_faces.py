@@ -174,7 +174,7 @@ def without_cut_faces(points: Floats, membranes: Mapping[str, Ints], outer: Mapp
     cuts = cut_faces(points, surface)
     if not cuts.planes:
         return dict(membranes), ()
-    cut = (cuts.plane >= 0) & ~_among(surface, named, len(points))
+    cut = (cuts.plane >= 0) & ~among(surface, named, len(points))
     parted, start = dict(membranes), 0
     for name in names:
         triangles = membranes[name]
@@ -187,7 +187,7 @@ def without_cut_faces(points: Floats, membranes: Mapping[str, Ints], outer: Mapp
     return parted, _left(cuts, cut, triangle_areas(points, surface))
 
 
-def _among(triangles: Ints, others: Ints, points: int) -> NDArray[np.bool_]:
+def among(triangles: Ints, others: Ints, points: int) -> NDArray[np.bool_]:
     """(k,) whether each triangle is among the others, whatever the order of its corners."""
     keys = triangle_keys(np.concatenate([triangles, others]), points)
     _, same = np.unique(keys, axis=0, return_inverse=True)

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from spatial.checks import InputError, Unusual, by_annotation, positive
-from spatial.geometry.cut_faces import CUT_FACE, CutPlane, cut_name, without_cut_faces
+from spatial.geometry.cut_faces import CUT_FACE, CutPlane, among, cut_name, without_cut_faces
 from spatial.geometry.files.announced import cells_announced
 from spatial.geometry.files.cells import merged, split, triangles_of, turned, worth_keeping
 from spatial.geometry.files.guard import plain
 from spatial.geometry.files.others import FILL_IT
-from spatial.geometry.files.raw import SOLIDS, Block, MeshFile, MeshNote
+from spatial.geometry.files.raw import SHEETS, SOLIDS, Block, MeshFile, MeshNote
 from spatial.geometry.files.read import read
 from spatial.geometry.files.regions import labels_of, named_regions
-from spatial.geometry.files.sound import check_cells, check_surface, without_strays
+from spatial.geometry.files.sound import check_cells, check_surface, said_of_pinches, without_strays
 from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
@@ -140,7 +140,13 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str], choice: str | 
     groups = _surfaces(file, triangles, of_sheet, np.unique(cells))
     points, cells = used_points(points, cells)
     found = membranes(points, cells, region, regions)
-    notes += [*said, *([dropped] if dropped else [])]
+    places = list(dict.fromkeys(each.place for each in regions))
+    place = np.array([places.index(each.place) for each in regions])[region]
+    notes += said_of_pinches(points, cells, place, places)
+    notes += [*said, *([dropped] if dropped else []), *_without_walls(file, groups, found, len(points))]
+    if names:
+        before = membranes(points, cells, region, _called_in_file(where, numbers[parents][keep], in_file, regions))
+        groups = _called_anew(groups, before, found, len(points))
     if seal:
         found, cut = sealed_membranes(points, found, groups, regions)
         notes += cut
@@ -268,12 +274,62 @@ def _surfaces(file: MeshFile, triangles: Ints, sheets: Ints, used: Ints) -> dict
     return found
 
 
+def _without_walls(file: MeshFile, groups: dict[str, Ints], found: dict[str, Ints], points: int) -> list[str]:
+    """What to say of named groups of sheets of which some are no wall: neither between places nor around them."""
+    walls = np.concatenate([np.zeros((0, 3), np.int64), *found.values()])
+    sheets = np.repeat([SHEETS[block.kind] - 2 for block in file.sheets], [len(block.corners) for block in file.sheets])
+    said = list[str]()
+    for name, triangles in groups.items():
+        alike = [group.cells for group in file.groups if group.dimension == 2 and group.name == name]
+        held = sum(int(sheets[cells].sum()) for cells in alike)
+        lost = held - int(among(triangles, walls, points).sum())
+        if lost:
+            said.append(f"{lost} of {held} triangles in group {name!r} are no face between two places or around one, "
+                        "and are left out")
+    return said
+
+
+def _called_in_file(where: str, numbers: Ints, in_file: dict[int, str],
+                    regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    """The regions as they would be called without names; `regions` where they could not be told apart then."""
+    try:
+        return named_regions(where, numbers, in_file, {})[1]
+    except InputError:
+        return regions
+
+
+def _called_anew(groups: dict[str, Ints], before: dict[str, Ints], found: dict[str, Ints],
+                 points: int) -> dict[str, Ints]:
+    """The groups, of which those that are called after their regions follow the names of these.
+
+    `before` are the membranes by the regions as the file calls them, `found` the same triangles by their own.
+    """
+    after = {name: name for name in before} | {cut_name(name): name for name in before}
+    parts = dict[str, list[Ints]]()
+    for name, triangles in groups.items():
+        own = before.get(after.get(name, ""))
+        if own is None or not among(triangles, own, points).all():
+            parts.setdefault(name, []).append(triangles)
+            continue
+        for membrane, walls in found.items():
+            called = membrane if name in before or not _is_outer(membrane) else cut_name(membrane)
+            here = among(triangles, walls, points)
+            if here.any():
+                parts.setdefault(called, []).append(triangles[here])
+    return {name: np.concatenate(pieces) for name, pieces in parts.items()}
+
+
+def _is_outer(membrane: str) -> bool:
+    """Whether a membrane bounds cells towards the outside, so that its cut faces are a boundary."""
+    return membrane == PLASMA_MEMBRANE or membrane.endswith(f"|{OUTSIDE}")
+
+
 def sealed_membranes(points: Floats, found: dict[str, Ints], groups: dict[str, Ints],
                      regions: tuple[Region, ...]) -> tuple[dict[str, Ints], list[str]]:
     """The membranes without the cut faces of cells, which become boundaries of their own; what to say of these."""
     if "ecs" in {region.place for region in regions}:  # the ECS is cut with the cells: these faces have a name
         return found, []
-    outer = {name: cut_name(name) for name in found if name == PLASMA_MEMBRANE or name.endswith(f"|{OUTSIDE}")}
+    outer = {name: cut_name(name) for name in found if _is_outer(name)}
     area = sum(float(triangle_areas(points, found[name]).sum()) for name in outer)
     named = np.concatenate([np.zeros((0, 3), np.int64), *groups.values()])
     parted, planes = without_cut_faces(points, found, outer, named)

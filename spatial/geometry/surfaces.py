@@ -83,5 +83,6 @@ def _check_closed(triangles: Ints, label: Ints) -> None:
     if unmatched.any():
         part = int(np.repeat(label, 3)[unmatched].min())
         count = len(np.unique(edge.ravel()[unmatched & (np.repeat(label, 3) == part)]))
-        raise InputError(f"surface {part} of {label.max() + 1} is open at {count} edges; "
-                         "only a closed surface encloses a volume")
+        raise InputError(f"surface {part} of {label.max() + 1} is open at {count} edges; only a closed surface "
+                         "encloses a volume, and a void of ER that was cut through has none: cut beside it, or fill it "
+                         "before")

@@ -125,11 +125,14 @@ def _chosen_data(path: str, file: MeshFile, groups: list[Group],
 def _by_data(path: str, file: MeshFile) -> tuple[Ints, dict[int, str], list[str]]:
     """Each cell by the whole numbers that the file gives to its cells: those that tell cells apart."""
     numbers = {name: values for name, values in _numbers(file).items() if not _is_count(values)}
+    unfit = [name for name in file.data if name.lower() in _OWN and name not in numbers]
     ignored = [name for name, values in numbers.items()
                if name.lower() in _BOOKKEEPING and values.min() != values.max()]
     numbers = {name: values for name, values in numbers.items() if name.lower() not in _BOOKKEEPING}
     notes = [f"its cell data {name!r} is not taken for its regions; if it numbers these, pass regions={name!r}"
              for name in ignored]
+    notes += [f"its cell data {name!r} is not taken for its regions, for these would be whole numbers, one for each "
+              "cell, and fewer than cells; write such numbers if it tells regions" for name in unfit]
     apart = {name: values for name, values in numbers.items() if values.min() != values.max()}
     first, *others = apart or [""]
     differing = [name for name in others if not np.array_equal(apart[name], apart[first])]
@@ -187,7 +190,10 @@ def named_regions(path: str, numbers: Ints, in_file: Mapping[int, str],
         if not meant:
             shown = [str(k) for k in known[:20]] + [repr(in_file[k]) for k in known[:20] if k in in_file]
             raise InputError(f"{path} has no region {key!r} to be called {name!r}; it has {', '.join(shown)}")
-        given |= dict.fromkeys(meant, name)
+        for number in meant:
+            if given.setdefault(number, name) != name:
+                raise InputError(f"{path}: region {number}, {in_file.get(number, '')!r}, is called both "
+                                 f"{given[number]!r} and {name!r}; give it one name")
     default = {known[0]: "cytosol"} if len(known) == 1 else {k: f"region {k}" for k in known}
     called = default | {k: name for k, name in in_file.items() if name} | given
     regions = regions_of([called[k] for k in known], [k in given for k in known])

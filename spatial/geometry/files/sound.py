@@ -1,11 +1,13 @@
 """Whether tetrahedra are a mesh: each face between two cells at most, no cell on another, no crack; stray pieces."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spatial.checks import InputError
 from spatial.geometry.place import Floats, Ints, spot
-from spatial.geometry.tetrahedra import cell_volumes, faces_of, largest_first
+from spatial.geometry.tetrahedra import cell_volumes, face_pairs, faces_of, largest_first
 
 Pairs = tuple[Ints, NDArray[np.bool_]]
 
@@ -42,6 +44,32 @@ def check_cells(path: str, points: Floats, cells: Ints, pairs: Pairs) -> None:
     first = points[faces[one[alike[0]]]].mean(axis=0)
     raise InputError(f"{path}: {len(alike)} pairs of tetrahedra overlap, for they lie on one side of the face that "
                      f"they share, the first at {spot(first)}; remove or remesh one of each pair")
+
+
+def said_of_pinches(points: Floats, cells: Ints, place: Ints, names: Sequence[str]) -> list[str]:
+    """What to say of places with pieces that share no face but points: their control volumes there are one.
+
+    `place` (m,) counts `names`.
+    """
+    order, same = face_pairs(cells)
+    one, other = order[:-1][same] // 4, order[1:][same] // 4
+    within = place[one] == place[other]
+    piece = largest_first(one[within], other[within], len(cells))
+    count = int(piece.max()) + 1
+    if count == len(names):
+        return []  # each place is one piece
+    place_of = np.empty(count, np.int64)
+    place_of[piece] = place
+    vertex, of_piece = np.divmod(np.unique(cells * count + piece[:, None]), count)
+    corner = np.unique(vertex * len(names) + place_of[of_piece], return_counts=True)
+    vertex, owner = np.divmod(corner[0][corner[1] > 1], len(names))
+    said = list[str]()
+    for k in np.unique(owner).tolist():
+        pinches = vertex[owner == k]
+        said.append(f"{names[k]!r} has pieces that share no face, yet {len(pinches)} of their points, the first at "
+                    f"{spot(points[pinches[0]])}: what diffuses passes there from one to the other; give the pieces "
+                    "names of their own, or part them")
+    return said
 
 
 def _check_once(path: str, points: Floats, cells: Ints) -> None:

@@ -134,9 +134,9 @@ def _draw_calcium(path: Path, mesh: Mesh, highest: Highest) -> None:
 
 def _write_movie(folder: Path, movie: Movie) -> Any:
     """Counts and dF/F (t, y, x) as TIFF, dF/F as NumPy; dF/F is returned."""
-    change, interval = delta_f_over_f(movie, BASELINE, dimmest=IN_MOVIE), float(movie.times[1] - movie.times[0])
-    save_tiff(folder / "movie.tif", movie.frames, movie.pixel, interval)
-    save_tiff(folder / "dff.tif", change, movie.pixel, interval)
+    change = delta_f_over_f(movie, BASELINE, dimmest=IN_MOVIE)
+    save_tiff(folder / "movie.tif", movie.frames, movie.pixel, EXPOSURE)  # one frame follows the other
+    save_tiff(folder / "dff.tif", change, movie.pixel, EXPOSURE)
     save_npy(folder / "dff.npy", change)
     return change
 
