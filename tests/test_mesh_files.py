@@ -516,3 +516,29 @@ def test_a_cell_that_folds_over_is_refused(tmp_path):
     points, cells = bricks(1, np.random.default_rng(0))
     points[cells[0, 6]] = points[cells[0, 0]] + 0.1
     refused(write(tmp_path / "m.vtu", points, [("hexahedron", cells)]), "1 cells fold over, .*; the first is at")
+
+
+def hollow(path):
+    """A cube of 26 cubes around a void, as hexahedra."""
+    lattice = np.array([(x, y, z) for x in range(4) for y in range(4) for z in range(4)], float)
+    corner = np.array([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)])
+    starts = [np.array(start) for start in np.ndindex(3, 3, 3) if start != (1, 1, 1)]
+    cells = np.array([(corner + start) @ (16, 4, 1) for start in starts])
+    meshio.Mesh(lattice, [("hexahedron", cells)]).write(path)
+    return path
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("astro", ["'astro' has 1 voids; they would be its ER if it were called 'cytosol'"]),
+    ("Cytosol", ["'Cytosol' is another name than 'cytosol'", "'Cytosol' has 1 voids"]), ("cytosol", []), ("ecs", [])])
+def test_a_name_that_costs_a_cell_its_er_is_told(tmp_path, name, said):
+    notes = [note for note in quietly(hollow(tmp_path / "m.vtu"), names={0: name})[1] if "split" not in note]
+    assert len(notes) == len(said)
+    assert all(part in note for part, note in zip(said, notes, strict=True))
+
+
+def test_names_that_differ_by_a_space_are_refused(tmp_path):
+    path = others.by_vtk(tmp_path / "m.vtu", {"material": LABEL})
+    numbers = np.unique(LABEL).tolist()
+    with pytest.raises(InputError, match="regions 'cytosol' and 'cytosol ' differ by spaces only"):
+        load(path, names={numbers[0]: "cytosol", numbers[1]: "cytosol "})

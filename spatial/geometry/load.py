@@ -20,13 +20,14 @@ from spatial.geometry.files.words import regions_of, words_of
 from spatial.geometry.place import Floats, Ints
 from spatial.geometry.shapes import used_points
 from spatial.geometry.size import CELLS, MOST_ELEMENTS, TETRAHEDRA, check_size
-from spatial.geometry.surfaces import PLASMA_MEMBRANE, membranes
+from spatial.geometry.surfaces import NAMES, PLASMA_MEMBRANE, membranes
 from spatial.geometry.tetrahedra import (
     OUTSIDE,
     Region,
     Tetrahedra,
     cell_volumes,
     face_pairs,
+    surface_labels,
     triangle_areas,
     triangle_keys,
 )
@@ -36,6 +37,7 @@ SMALLEST, LARGEST = 0.01, 1000.0  # um, the extents that a mesh of cells may hav
 UNUSUAL = 100.0  # um, the extent beyond which it warns
 SEALED, MEMBRANE = "sealed", "membrane"  # what the cut faces of a process are
 
+_KNOWN = {name for pair in NAMES for name in pair} - {OUTSIDE}
 _UNITS = {"um": (um, "micrometres"), "nm": (nm, "nanometres"), "m": (m, "metres"), "mm": (mm, "millimetres")}
 
 
@@ -143,6 +145,8 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str], choice: str | 
     places = list(dict.fromkeys(each.place for each in regions))
     place = np.array([places.index(each.place) for each in regions])[region]
     notes += said_of_pinches(points, cells, place, places)
+    notes += _said_of_names(places)
+    notes += _said_of_voids(found, places)
     notes += [*said, *([dropped] if dropped else []), *_without_walls(file, groups, found, len(points))]
     if names:
         before = membranes(points, cells, region, _called_in_file(where, numbers[parents][keep], in_file, regions))
@@ -155,6 +159,24 @@ def _loaded(path: Path, unit: float, names: dict[int | str, str], choice: str | 
     named, kept = _named(found, groups, regions, len(points))
     notes += kept
     return Tetrahedra(points, cells, region, regions, named), [f"{path}: {note}" for note in notes]
+
+
+def _said_of_names(places: Sequence[str]) -> list[str]:
+    """What to say of places that are called almost as those that scenarios and membranes look for."""
+    alike = [name for name in places if name not in _KNOWN and name.lower() in _KNOWN]
+    return [f"{name!r} is another name than {name.lower()!r}, for which scenarios and names of membranes look"
+            for name in alike]
+
+
+def _said_of_voids(found: Mapping[str, Ints], places: Sequence[str]) -> list[str]:
+    """What to say of voids in a region alone that is not called cytosol: only in a cytosol they are its ER."""
+    if len(places) > 1 or places[0] in _KNOWN:
+        return []
+    surfaces = sum(int(surface_labels(triangles).max()) + 1 for triangles in found.values() if len(triangles))
+    if surfaces == 1:
+        return []
+    return [f"{places[0]!r} has {surfaces - 1} voids; they would be its ER if it were called 'cytosol', and are now a "
+            "part of its outer surface"]
 
 
 def _check_announced(path: Path, most: float) -> None:

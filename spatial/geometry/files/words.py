@@ -39,10 +39,20 @@ def regions_of(names: Sequence[str], by_user: Sequence[bool]) -> tuple[Region, .
 
     Raises `InputError` for properties that are none, and for a / that may be meant either way.
     """
+    _check_apart(names)
     split = [_split(name, user) for name, user in zip(names, by_user, strict=True)]
     plain = {place for place, _ in split}
     return tuple(_region(name, place, properties, plain)
                  for name, (place, properties) in zip(names, split, strict=True))
+
+
+def _check_apart(names: Sequence[str]) -> None:
+    """Raise `InputError` for two names that differ by spaces at their ends only: they would be one place."""
+    known = dict[str, str]()
+    for name in names:
+        other = known.setdefault(name.strip(), name)
+        if other != name:
+            raise InputError(f"regions {other!r} and {name!r} differ by spaces only; call them apart, or both alike")
 
 
 def _split(name: str, by_user: bool) -> tuple[str, list[str]]:
