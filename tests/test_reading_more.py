@@ -21,7 +21,6 @@ from spatial.mechanisms.injection import Injection
 from spatial.mechanisms.potassium_uptake import PotassiumUptake
 from spatial.mechanisms.serca import SERCA
 from spatial.model import Model, Species
-from spatial.observe.probes import mean
 from spatial.simulate import simulate
 from spatial.synapses.plasticity.calcium_rule import SpikeCalcium
 from spatial.synapses.postsynaptic import LIF
@@ -151,16 +150,6 @@ def test_a_membrane_of_few_square_nanometres_is_named() -> None:
         simulate(Model([a], [Decay(a.place, a)]), 0.1)
 
 
-def test_what_is_watched_and_stays_nothing_is_named() -> None:
-    a, idle, held = species(), species("idle", 0.0), species("held", 0.3)
-    said = said_of(Decay(PLACE, a), also=(a, idle), watch=[mean(idle)])
-    assert "'idle' in 'cell' is watched and stays 0 in this run: it begins at 0 and nothing changes it" in said
-    assert said_of(Decay(PLACE, a), also=(a, held), watch=[mean(held)]) == ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        simulate(Model([a, idle], [Decay(PLACE, a)], left_out=[Injection]), 0.1, [mean(idle)])
-
-
 @pytest.mark.parametrize(("flux", "is_told"), [(1e-3, True), (1.0, False)])
 def test_a_source_of_less_than_a_molecule_is_named(flux: float, is_told: bool) -> None:
     tissue = Mesh.of(BRICKS).with_points("pipette", [(0.3, 0.3, 0.3)], touching=["ecs"])
@@ -186,12 +175,6 @@ def test_a_store_on_a_membrane_and_an_empty_one_are_named() -> None:
     assert "SERCA: 'store', its store, is on 'er membrane', a membrane; is it meant to be in the volume" in said
     empty = said_of(SERCA(mesh["er membrane"], calcium, store), also=(calcium, store))
     assert "'Ca2+', calcium of SERCA, begins at 0.1, above 'store', its store, at 0" in empty
-
-
-def test_points_among_cells_at_one_position_have_no_nearest() -> None:
-    mesh = Mesh.of(BRICKS, pool("neurons", [0.2, 0.2]))
-    with pytest.warns(Unusual, match=r"synapses: all 2 elements of 'neurons' lie at one position, so that none"):
-        mesh.with_points("synapses", [(0.3, 0.3, 0.3)], touching=["ecs", "neurons"])
 
 
 def test_a_store_larger_than_its_cell_is_refused() -> None:

@@ -8,12 +8,12 @@ from slips import SCRIPTS, Outcome, Slip, meant_in, run, slips_of, source_of
 CHANGED, WRONG = 1e-3, 0.05  # relative difference of a number of the answer
 SAID = ("refused", "warned")
 MAY_BE_MEANT = {
+    ("own_mechanism", "the mechanism left out"): "a model with fewer mechanisms is another model",
     ("atp_to_adenosine", "production of nM/s taken for uM/s"): "a source has no usual strength",
     ("calcium_microdomain", "kon per ms"): "1 /(uM s) is the kon of a slow buffer, such as EGTA",
     ("counted_molecules", "Ca2+ in nM"): "100 uM of a species is possible, and its name is no rule",
     ("counted_molecules", "K in nM"): "2 mM is the K of a luminal buffer",
     ("own_mechanism", "the buffer's K in nM"): "1 mM is the K of a luminal buffer",
-    ("own_mechanism", "the mechanism left out"): "a model with fewer mechanisms is another model",
     ("firing_neuron", "tau of emptying in s"): "100 ms is the emptying of a large vesicle",
     ("short_term_plasticity", "Emptying in s"): "200 ms is the emptying of a large vesicle",
     ("three_factor_plasticity", "glutamate cleared by a time constant"): "0.8 e-3 /s is slow, and felt in that run",

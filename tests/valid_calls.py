@@ -249,7 +249,7 @@ EXEMPT: Mapping[str, str] = {
         "far_permeability", "passage_permeability")},
     **{f"geometry.{name}": CHECK for name in (
         "contact.check_places", "contact.check_contact", "place.Place.check_contains",
-        "place.Place.warn_of_one_position", "load.check_extent", "tortuosity.checked")},
+        "load.check_extent", "tortuosity.checked")},
 }
 
 LONG: tuple[str, ...] = (

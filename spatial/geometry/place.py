@@ -178,13 +178,6 @@ class Place:
             raise InputError(f"{what} {outside[0]} at {spot(positions[outside[0]])} lies outside {self.name!r}, which "
                              f"spans {extent} um{' but has no element there' if within else ''}")
 
-    def warn_of_one_position(self, what: str) -> None:
-        """Warn with `Unusual` where all of several elements lie at one position, so that none of them is nearest."""
-        if len(self) > 1 and not np.ptp(self.centres, axis=0).any():
-            warnings.warn(f"{what}: all {len(self)} elements of {self.name!r} lie at one position, so that none is the "
-                          f"nearest, and element 0 is taken; join them by mesh.touching({what!r}, {self.name!r}, "
-                          "[...]), with the number of the element that each touches", Unusual, stacklevel=4)
-
     def chosen(self, what: str, elements: Ints | Sequence[int]) -> Ints:
         """Return the numbers of some elements as a (k,) array.
 
@@ -316,8 +309,6 @@ class Mesh(Mapping[str, Place]):
         checks.positive(f"{name}: measure", measure)
         self[touched[0]].check_contains(centres, what=name)
         self[touched[0]].warn_of_crowd(centres, name)
-        for other in touched:
-            self[other].warn_of_one_position(name)
         touches = {other: self[other].nearest(centres) for other in touched}
         return self.with_places(
             Place(name, 0, np.full(len(centres), measure), centres, touches=touches))

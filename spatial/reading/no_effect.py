@@ -35,22 +35,6 @@ def unused_species(system: System, watched: Iterable[Species]) -> Iterator[str]:
                    "give it to the mechanism or probe that it is meant for")
 
 
-def watched_for_nothing(system: System, u: Floats, watched: Iterable[Species]) -> Iterator[str]:
-    """Yield a sentence for each species that is watched, begins at 0 and is changed by nothing.
-
-    What is held at another value may well be watched beside what follows it.
-    """
-    state = system.state(u)
-    changed = {*system.model.fipy_terms, *system.drifting}
-    for term in system.terms:
-        changed |= {*term.changes, *(one for event in events_of(term.mechanism) for one in event.changes)}
-    for species in system.model:
-        if species in watched and species not in changed and not state[species].any():
-            yield (f"{species.name!r} in {species.place.name!r} is watched and stays 0 in this run: it begins at 0 and "
-                   "nothing changes it; is a mechanism missing, or another species meant? A control says what it goes "
-                   "without: model.without(...), or Model(..., left_out=[...])")
-
-
 def too_little_to_be(system: System, until: float) -> Iterator[str]:
     """Yield a sentence for each source at points that lets out less than a molecule of something in a run."""
     first = trials(system.model)[0]

@@ -17,7 +17,6 @@ from spatial.reading.no_effect import (
     too_little_to_be,
     unread_sources,
     unused_species,
-    watched_for_nothing,
 )
 from spatial.reading.roles import exchanged_names, ledgers_read, species_without_part
 from spatial.reading.sizes import (
@@ -65,7 +64,6 @@ def read(system: System, u: Floats, until: float, every: float, watched: Set[Spe
         yield from unused_species(system, model.species if watched is None else watched)
         yield from unread_sources(system, model.species if watched is None else watched)
         yield from never_made(system, u, until)
-        yield from watched_for_nothing(system, u, watched or ())
     if every > until:
         yield (f"every is {every:g} s, longer than the run, {until:g} s: probes are read at its ends and at events "
                "only; is it in s?")
