@@ -18,17 +18,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from spatial.checks import InputError
-from spatial.geometry.files.others import FILL_IT
-
 LONGEST = 600
 """Characters that a message about a file has, which may show what the file or its reader says."""
 
 LONGEST_NAME = 300
 """Characters that the name of a group or of data may have."""
 
-_SURFACES = {".ply": "PLY", ".stl": "STL", ".obj": "OBJ", ".off": "OFF", ".wkt": "WKT", ".svg": "SVG"}
-_TECPLOT = (".dat", ".tec")
 _PACKED = 100  # values for each byte of a file that may be packed
 _MOST_PACKED = 10_000  # bytes in one, as LZMA and ZLib may do
 _LARGEST_BLOCK = 1 << 28  # bytes that are packed together
@@ -45,20 +40,6 @@ _LEGACY_TYPES = (b"bit", b"char", b"short", b"int", b"long", b"float", b"double"
                  b"variant")
 _LEGACY_ARRAY = re.compile(rb"\s([-+]?\d+)\s+([-+]?\d+)\s+\w*$")
 _XML_COUNTS = re.compile(rb"(?:NumberOf\w+|WholeExtent|Extent)\s*=\s*[\"']\s*([^\"'<>]*)[\"']")
-
-
-def check_format(path: Path) -> None:
-    """Raise `InputError` for formats that are not read, by name."""
-    ending = path.suffix.lower()
-    if ending in _SURFACES:
-        raise InputError(f"{path} is a {_SURFACES[ending]} file, which holds a surface and no tetrahedra; if its "
-                         f"surface is closed, {FILL_IT}")
-    if ending in _TECPLOT:
-        raise InputError(f"{path} is a Tecplot file, which is not read; convert it to VTK (.vtu) first")
-    if ending == ".hmf":
-        raise InputError(f"{path} is an HMF file, which is not read; convert it to XDMF (.xdmf) first")
-    if ending == ".gz":
-        raise InputError(f"{path} is packed; unpack it first")
 
 
 def plain(words: str) -> str:

@@ -34,15 +34,33 @@ _BY_START = {b"\x89PNG": _IMAGE, b"II*\x00": _IMAGE, b"MM\x00*": _IMAGE, b"\xff\
              b"GIF8": _IMAGE, b"PK\x03\x04": _ARRAYS, b"\x93NUMPY": _ARRAYS, b"%PDF": _TABLE}
 """The first bytes of files whose ending may be anything."""
 
+_SURFACES = {".ply": "PLY", ".stl": "STL", ".obj": "OBJ", ".off": "OFF", ".wkt": "WKT"}
+_TECPLOT = (".dat", ".tec")
+
 _NODE = re.compile(rb"\s*\d+\s+-?\d+(\s+[-+0-9.eE]+){4}\s+-?\d+\s*")  # number, type, x, y, z, radius, parent
 _MESHES = (".msh", ".mesh", ".vtu", ".vtk")
 
 
 def check_is_mesh(path: Path) -> None:
-    """Raise `InputError` for a file that is known to be something else, saying what it is and what to do."""
+    """Raise `InputError` for a file that is known to be no mesh, or of a format that is not read, with what to do."""
     what = _BY_ENDING.get(path.suffix.lower()) or _told_by_content(path)
     if what:
         raise InputError(f"{path} is no mesh of tetrahedra but {what}")
+    _check_format(path)
+
+
+def _check_format(path: Path) -> None:
+    """Raise `InputError` for formats that are not read, by name."""
+    ending = path.suffix.lower()
+    if ending in _SURFACES:
+        raise InputError(f"{path} is a {_SURFACES[ending]} file, which holds a surface and no tetrahedra; if its "
+                         f"surface is closed, {FILL_IT}")
+    if ending in _TECPLOT:
+        raise InputError(f"{path} is a Tecplot file, which is not read; convert it to VTK (.vtu) first")
+    if ending == ".hmf":
+        raise InputError(f"{path} is an HMF file, which is not read; convert it to XDMF (.xdmf) first")
+    if ending == ".gz":
+        raise InputError(f"{path} is packed; unpack it first")
 
 
 def _told_by_content(path: Path) -> str:

@@ -17,7 +17,6 @@ from spatial.checks import InputError
 from spatial.geometry.files.abaqus import read_abaqus
 from spatial.geometry.files.exodus import read_exodus
 from spatial.geometry.files.guard import (
-    check_format,
     check_gmsh,
     check_legacy_vtk,
     check_med,
@@ -59,7 +58,6 @@ def read(path: Path) -> MeshFile:
     if not path.is_file():
         raise InputError(f"there is no mesh file {path}")
     check_is_mesh(path)
-    check_format(path)
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), warnings.catch_warnings():
